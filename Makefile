@@ -1,0 +1,51 @@
+# The daily verbs. Everything about a stack is `.venv/bin/tfk8s VERB STACK`.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+VENV := .venv
+PYTHON := $(VENV)/bin/python
+LOCKS := requirements-dev.txt tools/uv.txt
+
+.PHONY: up down status test e2e lint lock clean help
+
+# `make` itself and python3 are the only things a machine must have; ensurepip may be a package of its own on Debian.
+$(VENV)/.ready: $(LOCKS) pyproject.toml
+	@python3 -c 'import ensurepip, venv' 2>/dev/null || { echo 'installing python3-venv'; apt-get update -qq && apt-get install -y -qq --no-install-recommends python3-venv >/dev/null; } || { echo 'error: python3 has no venv module and it could not be installed. Install python3-venv, then run the command again.' >&2; exit 1; }
+	@[ -x $(VENV)/bin/uv ] || { python3 -m venv $(VENV) && $(VENV)/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r tools/uv.txt; }
+	@$(VENV)/bin/uv pip sync -q --python $(PYTHON) --require-hashes requirements-dev.txt
+	@$(VENV)/bin/uv pip install -q --python $(PYTHON) --no-deps --no-build-isolation -e .
+	@touch $@
+
+up: $(VENV)/.ready  ## build, train, serve and predict with the stack `local` on the embedded cluster
+	@$(PYTHON) -m local up
+
+down: $(VENV)/.ready  ## stop the embedded cluster and remove all it made, models included
+	@$(PYTHON) -m local down
+
+status: $(VENV)/.ready  ## what runs on the embedded cluster
+	@$(PYTHON) -m local status
+
+test: $(VENV)/.ready  ## unit tests: no cluster, no network, no engine
+	@$(PYTHON) -m pytest -n 2
+
+e2e: $(VENV)/.ready  ## end-to-end tests on the embedded cluster
+	@$(PYTHON) -m pytest -v tests/e2e
+
+lint: $(VENV)/.ready  ## format check, lint, strict types, import layers, lock freshness
+	@$(VENV)/bin/ruff format --check -q . && $(VENV)/bin/ruff check -q . && $(VENV)/bin/lint-imports && $(VENV)/bin/basedpyright
+
+UV_LOCK := uv pip compile -q --universal --python-version 3.11 --generate-hashes --custom-compile-command 'make lock'
+lock: $(VENV)/.ready  ## write the lock files again from pyproject.toml
+	@cd $(CURDIR) && export PATH=$(CURDIR)/$(VENV)/bin:$$PATH && \
+	$(UV_LOCK) pyproject.toml -o requirements.txt && \
+	$(UV_LOCK) pyproject.toml --group training --group tensorflow --group local --group test --group lint --group build -c requirements.txt -o requirements-dev.txt && \
+	$(UV_LOCK) --group pyproject.toml:training -c requirements-dev.txt -o training/requirements.txt && \
+	$(UV_LOCK) --group pyproject.toml:training --group pyproject.toml:tensorflow -c requirements-dev.txt -o training/requirements-tensorflow.txt && \
+	grep -A999 '^uv==' requirements-dev.txt | awk 'NR==1 || /--hash/ {print; next} {exit}' > tools/uv.txt
+
+clean: down  ## remove everything the project put into this checkout and its caches
+	@$(PYTHON) -m local clean
+	@rm -rf $(VENV) .local .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+
+help:  ## this list
+	@awk -F ':.*##' '/^[a-z0-9]+:.*##/ {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
