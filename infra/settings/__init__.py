@@ -1,0 +1,23 @@
+"""The stack file, typed. Imports no Pulumi."""
+
+from infra.settings.parse import Parsed, Settings, key_path, parse
+from infra.settings.platform import GpuSettings, StoreSettings, TenantSettings
+from infra.settings.units import Duration, Money, Percent, Quantity
+from infra.settings.workloads import ModelSettings, Track, TrainingJobSettings
+
+__all__ = [
+    "Duration",
+    "GpuSettings",
+    "ModelSettings",
+    "Money",
+    "Parsed",
+    "Percent",
+    "Quantity",
+    "Settings",
+    "StoreSettings",
+    "TenantSettings",
+    "Track",
+    "TrainingJobSettings",
+    "key_path",
+    "parse",
+]

@@ -1,0 +1,176 @@
+"""Sections that describe where the platform runs: cluster, images, store, GPUs, tenants, policy."""
+
+from collections.abc import Mapping
+from pathlib import PurePosixPath
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, SecretStr
+
+from infra.settings.base import CpuMemory, ImageReference, Labels, Name, OneOf, Section
+from infra.settings.units import Duration, Money, Quantity
+
+
+def _absolute(path: str) -> str:
+    if not PurePosixPath(path).is_absolute():
+        msg = f"expected an absolute path, got {path!r}"
+        raise ValueError(msg)
+    return path
+
+
+AbsolutePath = Annotated[str, AfterValidator(_absolute)]
+
+
+class ClusterSettings(Section):
+    """The one cluster this stack may touch."""
+
+    context: str
+    """Context of the kubeconfig. There is no default: the current context is never used."""
+
+    kubeconfig: str | None = None
+    """Path of the kubeconfig; where it is not given, KUBECONFIG or ~/.kube/config as kubectl reads them."""
+
+    max_grace_period: Duration = Duration.parse("10m")
+    """Longest time a leaving node gives its pods (cluster-autoscaler's --max-graceful-termination-sec, 600 s)."""
+
+
+class BuildSettings(Section):
+    """How the training image is built from this repository and where it is pushed."""
+
+    repository: Annotated[str, Field(pattern=r"^[a-z0-9][a-zA-Z0-9._/:-]*$")]
+    """Registry and path without a tag."""
+
+    base: ImageReference
+    """Base image; brings TensorFlow, or Python alone, on which the locked tensorflow-cpu is installed."""
+
+    platform: str = "linux/amd64"
+
+
+class TrainingImage(OneOf):
+    """Built here, or given."""
+
+    build: BuildSettings | None = None
+    ref: ImageReference | None = None
+
+
+class GivenImage(Section):
+    """An image somebody else publishes."""
+
+    ref: ImageReference
+
+
+class RegistryCredentials(Section):
+    """Log-in for pushing and pulling. Set it with `pulumi config set --secret --path`."""
+
+    username: str
+    password: SecretStr
+
+
+class ImagesSettings(Section):
+    """The images of the platform."""
+
+    training: TrainingImage
+    """Runs training Jobs and the step that verifies a model before it is served."""
+
+    serving: GivenImage
+    """TensorFlow Serving."""
+
+    device_plugin: GivenImage | None = None
+    """NVIDIA's device plugin; needed where `gpu` is set and its mode is not `pretend`."""
+
+    registries: Mapping[str, RegistryCredentials] = {}
+    """Credentials by registry host."""
+
+
+class NfsStore(Section):
+    """A directory exported over NFS."""
+
+    server: str
+    path: AbsolutePath
+
+
+class CsiStore(Section):
+    """A volume of a CSI driver, with a handle of its own for each tenant: two volumes that share one get stuck."""
+
+    driver: str
+    volume_handles: Mapping[Name, str]
+    volume_attributes: Mapping[str, str] = {}
+
+
+class StoreSettings(Section):
+    """Where models lie: `<store>/<model>/<version>/`. Exactly one of nfs, csi and local."""
+
+    nfs: NfsStore | None = None
+    csi: CsiStore | None = None
+    local: AbsolutePath | None = None
+    """A directory of the node, for clusters of one node."""
+
+    size: Quantity = Quantity.parse("100Gi")
+    """Capacity the volumes state; static volumes do not enforce it."""
+
+
+class GpuSettings(Section):
+    """How pods get GPUs."""
+
+    mode: Literal["exclusive", "timeSlicing", "mps", "mig", "pretend"]
+    """`pretend`: nodes advertise GPUs that do not exist; nothing is installed and TensorFlow uses the CPU."""
+
+    pods_per_gpu: Annotated[int, Field(ge=2, le=64)] | None = None
+    """How many pods share one device; for timeSlicing and mps."""
+
+    runtime_class_name: str | None = None
+    """RuntimeClass of pods with a GPU, such as `nvidia`."""
+
+    node_selector: Labels = {"nvidia.com/gpu.present": "true"}
+    """Labels of GPU nodes; gpu-feature-discovery sets the default one."""
+
+    @property
+    def resource(self) -> str:
+        """Name of the extended resource pods ask for; renameByDefault gives shared devices a name of their own."""
+        return "nvidia.com/gpu.shared" if self.mode in ("timeSlicing", "mps") else "nvidia.com/gpu"
+
+
+class QuotaRequests(CpuMemory):
+    """Sum of what all pods of the tenant may request."""
+
+    gpu: Annotated[int, Field(ge=0)] = 0
+
+
+class QuotaSettings(Section):
+    """The tenant's ResourceQuota."""
+
+    requests: QuotaRequests
+    limits: CpuMemory
+    pods: Annotated[int, Field(ge=1)] | None = None
+
+
+class ContainerDefaults(Section):
+    """The tenant's LimitRange: what a container gets that states nothing."""
+
+    requests: CpuMemory = CpuMemory(cpu=Quantity.parse("100m"), memory=Quantity.parse("128Mi"))
+    limits: CpuMemory = CpuMemory(cpu=Quantity.parse("500m"), memory=Quantity.parse("512Mi"))
+
+
+class TenantSettings(Section):
+    """A namespace that can only be used within its quota, its limits and its network."""
+
+    quota: QuotaSettings
+    container_defaults: ContainerDefaults = ContainerDefaults()
+    labels: Labels = {}
+    """Added to every object of the tenant, for selection and cost."""
+
+
+class PriceSettings(Section):
+    """Price card per hour, after OpenCost's fallback prices (opencost: configs/default.json)."""
+
+    cpu_core: Money = Money.parse("0.031611 USD")
+    memory_gib: Money = Money.parse("0.004237 USD")
+    gpu: Money = Money.parse("0.95 USD")
+
+
+class PolicySettings(Section):
+    """What this stack insists on."""
+
+    require_digest: bool = False
+    """Makes an image without a digest an error instead of a warning."""
+
+    prices: PriceSettings = PriceSettings()
