@@ -1,9 +1,10 @@
 """Where everything of the embedded default lies and listens: paths, ports, addresses and names.
 
-An installation lies in `.local/` of the checkout and goes with `make down`; caches lie outside, shared by all checkouts.
+An installation lies in `.local/` of the checkout and goes with `make down`; caches lie outside it, shared by all.
 """
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -26,7 +27,7 @@ STORE = LOCAL / "store"
 """The model store on the host; the cluster sees it at STORE_IN_CLUSTER."""
 
 
-def cache_dir(environ: os._Environ[str] | dict[str, str] | None = None) -> Path:
+def cache_dir(environ: Mapping[str, str] | None = None) -> Path:
     """The cache directory: `TFK8S_CACHE`, else `XDG_CACHE_HOME/tfk8s`, else `~/.cache/tfk8s`.
 
     Args:

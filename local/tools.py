@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -86,7 +86,7 @@ PULUMI = GoModule(
 
 
 def kubernetes(progress: Progress) -> Path:
-    """Directory with kube-apiserver, kube-controller-manager, kube-scheduler, kubelet, kube-proxy, coredns and metrics-server."""
+    """Directory with the binaries of the control plane, kubelet, kube-proxy, coredns and metrics-server."""
     return build(KUBERNETES, progress)
 
 
@@ -159,7 +159,7 @@ def _wait(process: subprocess.Popen[bytes], seconds: float) -> int | None:
 
 
 @contextlib.contextmanager
-def _lock(path: Path, waiting: str, progress: Progress) -> Iterator[None]:
+def _lock(path: Path, waiting: str, progress: Progress) -> Generator[None]:
     """Hold an exclusive lock that dies with the process."""
     with path.open("w") as handle:
         try:
@@ -267,7 +267,8 @@ def build_error(title: str, log: str) -> str:
     """Text of a failed build: the last lines that the compiler printed, its lists of package names left out."""
     said = [line for line in log.splitlines() if not _is_package(line) and not line.startswith("go: downloading")]
     tail = "\n".join(f"  {line}" for line in said[-ERROR_LINES:])
-    return f"{title} could not be built. The last lines of `go build`:\n{tail}\nRun the command again; what was compiled is kept."
+    advice = "Run the command again; what was compiled is kept."
+    return f"{title} could not be built. The last lines of `go build`:\n{tail}\n{advice}"
 
 
 def _is_package(line: str) -> bool:

@@ -1,0 +1,74 @@
+"""How a container of ours ends: one documented code, and one clear line as the last one of its log.
+
+The pods' `terminationMessagePolicy` is FallbackToLogsOnError: the end of the log is what Kubernetes keeps as the reason
+and what a user of `pulumi up` reads. Job and kubelet do not tell the codes apart; people and tests do.
+"""
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from enum import IntEnum
+from types import FrameType
+from typing import NoReturn
+
+
+class Exit(IntEnum):
+    """Exit codes of training runs and of the init step of serving pods."""
+
+    OK = 0
+    """Published, or published already; for the init step: the version is there and whole."""
+
+    BAD_INPUT = 2
+    """Environment, definition or arguments are wrong; nothing was read or written."""
+
+    REFUSED = 3
+    """The version is published already, from another definition. It is never rewritten."""
+
+    NO_GPU = 4
+    """TensorFlow sees fewer GPUs than the run asked for."""
+
+    STORE = 5
+    """The store cannot be read or written, is full, or holds a damaged or no such version."""
+
+    FETCH = 6
+    """The archive could not be fetched, or is not the one that was asked for."""
+
+    INTERNAL = 70
+    """A defect of ours; the traceback stands above the last line (EX_SOFTWARE of sysexits.h)."""
+
+    TERMINATED = 143
+    """Stopped by SIGTERM: deadline, deletion, eviction or drain (128 + 15, as a shell counts)."""
+
+
+def say(text: str) -> None:
+    """Write one line of progress to stdout, at once."""
+    print(text, flush=True)
+
+
+def end(code: Exit, error: str) -> NoReturn:
+    """End the process now with `error: …` as the log's last line.
+
+    Interpreter shutdown is skipped: TensorFlow's threads can hold it up, and could write after the last line.
+    """
+    sys.stdout.flush()
+    print("error:", " ".join(error.split()), file=sys.stderr, flush=True)
+    os._exit(code)
+
+
+def on_termination(what: str, leave_clean: Callable[[], None]) -> None:
+    """Make SIGTERM run `leave_clean` and end the process.
+
+    Without a handler the kernel drops SIGTERM for the first process of a container, and the pod would last until its
+    grace period is over.
+
+    Args:
+        what: What is interrupted, for the last line of the log.
+        leave_clean: Removes whatever is half-written. It runs between two bytecodes of the main thread.
+    """
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        leave_clean()
+        end(Exit.TERMINATED, f"{what} was stopped by SIGTERM; nothing half-written is left in the store")
+
+    signal.signal(signal.SIGTERM, stop)

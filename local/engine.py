@@ -1,0 +1,172 @@
+"""Runs the repository's own program on the real Pulumi engine, with a file backend and no language plugin.
+
+It is the Automation API with an inline program that executes `__main__.py` as it is. The project directory is a copy
+under `.local/`, because the engine writes a salt into stack files.
+"""
+
+import os
+import re
+import runpy
+import secrets
+import shutil
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from pulumi import automation
+from pulumi.automation import events
+from ruamel.yaml import YAML
+
+from local import paths
+from local.plugins.launchers import plugin_directories
+from local.progress import LocalError, Progress
+
+_MARKUP = re.compile(r"<\{%[^%]*%\}>")
+_PASSPHRASE = paths.LOCAL / "passphrase"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deployed:
+    """What an `up` did and what the stack now says."""
+
+    outputs: Mapping[str, object]
+    changes: Mapping[str, int]
+    """Resources by operation, such as `create`, `same`, `delete`."""
+
+    warnings: tuple[str, ...]
+
+
+def up(stack_name: str, pulumi: Path, progress: Progress) -> Deployed:
+    """Brings the stack to what its file says.
+
+    Args:
+        stack_name: The `<stack>` of `Pulumi.<stack>.yaml`.
+        pulumi: The engine.
+        progress: Told what is being created or waited for.
+
+    Raises:
+        LocalError: With the engine's own diagnostics, without tracebacks.
+    """
+    watched = _Watched(progress)
+    stack = _stack(stack_name, pulumi)
+    try:
+        result = stack.up(on_event=watched.on_event, suppress_progress=True, suppress_outputs=True, color="never")
+    except automation.CommandError as error:
+        raise LocalError(watched.failure() or _last_lines(str(error))) from None
+    return Deployed(
+        outputs={name: cast("object", output.value) for name, output in result.outputs.items()},
+        changes=dict(result.summary.resource_changes or {}),
+        warnings=tuple(watched.warnings),
+    )
+
+
+def _stack(stack_name: str, pulumi: Path) -> automation.Stack:
+    paths.STATE.mkdir(parents=True, exist_ok=True)
+    _write_project(stack_name)
+    options = automation.LocalWorkspaceOptions(
+        work_dir=str(paths.WORK),
+        pulumi_home=str(paths.LOCAL / "pulumi"),
+        env_vars=_environment(pulumi),
+        pulumi_command=automation.PulumiCommand(root=str(_as_root(pulumi)), skip_version_check=True),
+    )
+    return automation.create_or_select_stack(stack_name, program=_program, project_name="tfk8s", opts=options)
+
+
+def _as_root(pulumi: Path) -> Path:
+    """The directory the Automation API wants: one that has `bin/pulumi`."""
+    root = paths.LOCAL / "engine"
+    link = root / "bin" / "pulumi"
+    link.parent.mkdir(parents=True, exist_ok=True)
+    link.unlink(missing_ok=True)
+    link.symlink_to(pulumi)
+    return root
+
+
+def _program() -> None:
+    sys.path.insert(0, str(paths.ROOT))
+    runpy.run_path(str(paths.ROOT / "__main__.py"), run_name="__main__")
+
+
+def _environment(pulumi: Path) -> dict[str, str]:
+    if not _PASSPHRASE.exists():
+        _PASSPHRASE.touch(mode=0o600)
+        _PASSPHRASE.write_text(secrets.token_urlsafe(32))
+    directories = [*plugin_directories(), pulumi.parent, *os.environ["PATH"].split(os.pathsep)]
+    return {
+        "PATH": os.pathsep.join(str(directory) for directory in directories),
+        "KUBECONFIG": str(paths.KUBECONFIG),
+        "PULUMI_BACKEND_URL": paths.STATE.as_uri(),
+        "PULUMI_CONFIG_PASSPHRASE_FILE": str(_PASSPHRASE),
+        # Nothing here may look for a newer engine or download a plugin: the machine may reach package registries only.
+        "PULUMI_SKIP_UPDATE_CHECK": "true",
+        "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+    }
+
+
+def _write_project(stack_name: str) -> None:
+    """Copies the project and the stack file; the salt of an earlier run stays."""
+    paths.WORK.mkdir(parents=True, exist_ok=True)
+    shutil.copy(paths.ROOT / "Pulumi.yaml", paths.WORK)
+    yaml = YAML()
+    copy = paths.WORK / f"Pulumi.{stack_name}.yaml"
+    earlier = cast("Mapping[str, object]", yaml.load(copy) or {}) if copy.exists() else {}
+    settings = cast("dict[str, object]", yaml.load(paths.ROOT / copy.name))
+    settings |= {key: value for key, value in earlier.items() if key == "encryptionsalt"}
+    yaml.dump(settings, copy)
+
+
+class _Watched:
+    """Follows the engine's events: what is under way, what was said."""
+
+    def __init__(self, progress: Progress) -> None:
+        self.warnings: list[str] = []
+        self._errors: list[str] = []
+        self._under_way: dict[str, str] = {}
+        self._done = 0
+        self._progress = progress
+
+    def on_event(self, event: events.EngineEvent) -> None:
+        """Takes one event of the engine."""
+        if event.resource_pre_event is not None:
+            step = event.resource_pre_event.metadata
+            if step.op is not events.OpType.SAME and _is_object(step.type):
+                self._under_way[step.urn] = f"{step.type.rpartition(':')[2]} {step.urn.rpartition('::')[2]}"
+        elif event.res_outputs_event is not None:
+            self._finish(event.res_outputs_event.metadata.urn)
+        elif event.res_op_failed_event is not None:
+            self._finish(event.res_op_failed_event.metadata.urn)
+        elif event.diagnostic_event is not None:
+            self._diagnose(event.diagnostic_event)
+        if self._under_way:
+            waiting = list(self._under_way.values())
+            more = f" and {len(waiting) - 1} more" if len(waiting) > 1 else ""
+            self._progress(f"{self._done} done, waiting for {waiting[0]}{more}")
+
+    def failure(self) -> str:
+        """The errors of the run, each once, in the order they were said."""
+        return "\n".join(dict.fromkeys(self._errors))
+
+    def _finish(self, urn: str) -> None:
+        self._done += self._under_way.pop(urn, None) is not None
+
+    def _diagnose(self, diagnostic: events.DiagnosticEvent) -> None:
+        text = _MARKUP.sub("", diagnostic.message).strip()
+        where = (diagnostic.urn or "").rpartition("::")[2]
+        line = f"{where}: {text}" if where and not where.startswith("tfk8s-") else text
+        if diagnostic.severity == "error":
+            self._errors.append(line)
+        elif diagnostic.severity == "warning":
+            self.warnings.append(line)
+        elif diagnostic.ephemeral and text:
+            self._progress(line)
+
+
+def _is_object(resource_type: str) -> bool:
+    """Whether the resource is one that takes time, rather than a component, a provider or the stack."""
+    return not resource_type.startswith(("tfk8s:", "pulumi:"))
+
+
+def _last_lines(text: str, count: int = 15) -> str:
+    return "\n".join(_MARKUP.sub("", text).strip().splitlines()[-count:])

@@ -1,0 +1,77 @@
+"""The TensorFlow layer: the locked Python packages, lean and compiled.
+
+uv runs on the host, for the image's Python: it reuses what `make` has downloaded, and the host's way to the package
+index (proxy, certificates, mirror) serves without a trace of it in the image.
+"""
+
+import os
+import re
+import shutil
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from local import paths
+from local.images import buildah
+from local.progress import LocalError
+
+REQUIREMENTS = paths.ROOT / "training" / "requirements-tensorflow.txt"
+
+UNUSED = ("bin", "tensorflow/include", "clang/native")
+"""Scripts that name the host's Python; headers for building operators; a compiler library that only its caller needs.
+0.4 GB of 1.6 GB that every node would pull."""
+
+PLATFORM = "x86_64-unknown-linux-gnu"
+
+
+def index_environment(environ: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Environment for uv that reaches the package index the way pip would: uv does not read pip's variables.
+
+    Args:
+        environ: Instead of the process's own.
+    """
+    env = dict(os.environ if environ is None else environ)
+    for uv_name, pip_name in (
+        ("UV_DEFAULT_INDEX", "PIP_INDEX_URL"),
+        ("UV_INDEX", "PIP_EXTRA_INDEX_URL"),
+        ("UV_FIND_LINKS", "PIP_FIND_LINKS"),
+        ("SSL_CERT_FILE", "PIP_CERT"),
+    ):
+        if value := env.get(pip_name):
+            env.setdefault(uv_name, value)
+    return env
+
+
+def python_version(root: Path) -> str:
+    """Version of the Python in an image's root file system, such as `3.11`.
+
+    Raises:
+        LocalError: There is none.
+    """
+    names = [match[1] for path in (root / "usr/bin").iterdir() if (match := re.fullmatch(r"python(3\.\d+)", path.name))]
+    if not names:
+        raise LocalError(f"the base image has no python3 in {root / 'usr/bin'}")
+    return max(names, key=lambda name: int(name.split(".")[1]))
+
+
+def fill(root: Path, container: str) -> None:
+    """Install the packages into the root file system `root` of buildah's working container `container`.
+
+    Raises:
+        LocalError: A step failed.
+    """
+    version = python_version(root)
+    directory = f"/usr/local/lib/python{version}/dist-packages"
+    target = root / directory.removeprefix("/")
+    uv = [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--link-mode=copy", "--only-binary=:all:"]
+    python = [f"--python-version={version}", f"--python-platform={PLATFORM}", f"--target={target}"]
+    locked = ["--require-hashes", f"--requirement={REQUIREMENTS}"]
+    buildah.run("installing TensorFlow", [*uv, *python, *locked], environment=index_environment())
+    for name in UNUSED:
+        shutil.rmtree(target / name, ignore_errors=True)
+    for tests in list(target.rglob("tests")):
+        shutil.rmtree(tests, ignore_errors=True)
+    # unchecked-hash: an image's layers may carry other file times than the ones compiled from, and the root file
+    # system is read-only when it runs, so a stale file would be compiled again at each start.
+    compileall = ["python3", "-m", "compileall", "-q", "-j2", "--invalidation-mode=unchecked-hash", directory]
+    buildah.run("compiling Python files", buildah.command("run", "--isolation=chroot", container, "--", *compileall))

@@ -1,0 +1,144 @@
+"""`make up`: from nothing to a correct prediction, with everything overlapped that can be."""
+
+import json
+import os
+import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import cast
+
+import httpx
+from rich.console import Console
+from rich.table import Table
+
+from contract.store import read_manifest
+from infra.checks import require_valid
+from infra.overrides import stack_file_words
+from local import cluster, engine, host, paths, tools
+from local.images import build_base_images
+from local.progress import LocalError, Progress, elapsed
+from local.screen import Screen
+from training.data import held_out_example
+
+STACK = "local"
+_PREDICT_SECONDS = 30.0
+"""How long a ready server may take to be reached through its load balancer."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prediction:
+    """A digit nobody trained on, and what the served model says of it."""
+
+    label: int
+    predicted: int
+    probability: float
+
+
+def up(console: Console) -> None:
+    """Brings up cluster and stack, predicts, and prints where everything is.
+
+    Raises:
+        LocalError, StackFileError: What is wrong, on one screen.
+    """
+    started = time.monotonic()
+    # Words first: a stack file that cannot work should cost nothing.
+    _, plan, _ = require_valid(stack_file_words(paths.ROOT / f"Pulumi.{STACK}.yaml", os.environ), date.today())
+    host.require()
+    screen = Screen(console)
+    with screen.shown():
+        pulumi = _parts(screen)
+        with screen.step("stack") as progress:
+            deployed = engine.up(STACK, pulumi, progress)
+            progress(_changes(deployed.changes))
+        for warning in deployed.warnings:
+            screen.say(f"warning: {warning}")
+        _write_outputs(deployed.outputs)
+        with screen.step("predict") as progress:
+            progress("asking the served models about a digit nobody trained on")
+            predictions = {name: _predict(str(model["predict_url"])) for name, model in _models(deployed.outputs).items()}
+            progress("answered")
+    console.print(_table(deployed.outputs, predictions, str(plan.price_per_hour)))
+    console.print(f"ready in {elapsed(started)}; stop and remove everything with `make down`", highlight=False)
+
+
+def _parts(screen: Screen) -> Path:
+    """Builds and starts everything the stack needs; images build while tools do."""
+
+    def build_and_start() -> Path:
+        with screen.step("tools") as progress:
+            tools.kubernetes(progress)
+        with screen.step("cluster") as progress:
+            cluster.start(progress)
+        with screen.step("engine") as progress:
+            return tools.pulumi(progress)
+
+    def images() -> None:
+        with screen.step("images") as progress:
+            cluster.start_registry(progress)
+            build_base_images(progress)
+
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        engine_command, base_images = pool.submit(build_and_start), pool.submit(images)
+        base_images.result()
+        return engine_command.result()
+
+
+def _changes(changes: Mapping[str, int]) -> str:
+    words = {"same": "unchanged", "create": "created", "update": "updated", "delete": "deleted", "replace": "replaced"}
+    parts = [f"{count} {words[operation]}" for operation, count in sorted(changes.items()) if operation in words]
+    return ", ".join(parts)
+
+
+def _write_outputs(outputs: Mapping[str, object]) -> None:
+    temporary = paths.OUTPUTS.with_suffix(".tmp")
+    temporary.write_text(json.dumps(outputs, indent=2) + "\n")
+    temporary.rename(paths.OUTPUTS)
+
+
+def _models(outputs: Mapping[str, object]) -> Mapping[str, Mapping[str, object]]:
+    return cast("Mapping[str, Mapping[str, object]]", outputs["models"])
+
+
+def _predict(url: str) -> Prediction:
+    pixels, label = held_out_example()
+    deadline = time.monotonic() + _PREDICT_SECONDS
+    while True:
+        try:
+            answer = httpx.post(url, json={"instances": [pixels]}, timeout=10)
+            answer.raise_for_status()
+            break
+        except httpx.HTTPError as error:
+            if time.monotonic() > deadline:
+                message = f"{url} did not answer a prediction within {_PREDICT_SECONDS:.0f} s: {error}"
+                raise LocalError(f"{message}\n`make status` shows the pods.") from None
+            time.sleep(0.2)
+    probabilities = cast("list[float]", answer.json()["predictions"][0])
+    predicted = max(range(len(probabilities)), key=probabilities.__getitem__)
+    return Prediction(label=label, predicted=predicted, probability=probabilities[predicted])
+
+
+def _accuracy(model: str, version: object) -> str:
+    """Held-out accuracy as the training run measured it, from the manifest in the store."""
+    manifest = read_manifest(paths.STORE / model / str(version))
+    return f"{manifest.metrics['test_accuracy']:.4f}"
+
+
+def _table(outputs: Mapping[str, object], predictions: Mapping[str, Prediction], price: str) -> Table:
+    table = Table(title="tfk8s: serving", title_justify="left")
+    for column in ("model", "version", "endpoint", "held-out accuracy", "one held-out digit"):
+        table.add_column(column, overflow="fold")
+    for name, model in _models(outputs).items():
+        answer = predictions[name]
+        table.add_row(
+            name,
+            str(model["version"]),
+            str(model["predict_url"]),
+            _accuracy(name, model["version"]),
+            f"a {answer.label} read as {answer.predicted} ({answer.probability:.1%})",
+        )
+    table.caption = f"what serves at its minimum would cost {price} an hour at the price card's rates"
+    table.caption_justify = "left"
+    return table
