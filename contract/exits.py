@@ -41,18 +41,27 @@ class Exit(IntEnum):
     """Stopped by SIGTERM: deadline, deletion, eviction or drain (128 + 15, as a shell counts)."""
 
 
+class Failure(Exception):
+    """Ends the container with a code; the message says what, where, the numbers and what to do."""
+
+    def __init__(self, code: Exit, message: str) -> None:
+        self.code = code
+        super().__init__(message)
+
+
 def say(text: str) -> None:
     """Write one line of progress to stdout, at once."""
     print(text, flush=True)
 
 
-def end(code: Exit, error: str) -> NoReturn:
-    """End the process now with `error: …` as the log's last line.
+def end(code: Exit, error: str = "") -> NoReturn:
+    """End the process now, with `error: …` as the log's last line if there was one.
 
     Interpreter shutdown is skipped: TensorFlow's threads can hold it up, and could write after the last line.
     """
     sys.stdout.flush()
-    print("error:", " ".join(error.split()), file=sys.stderr, flush=True)
+    if error:
+        print("error:", " ".join(error.split()), file=sys.stderr, flush=True)
     os._exit(code)
 
 
@@ -69,6 +78,6 @@ def on_termination(what: str, leave_clean: Callable[[], None]) -> None:
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
         leave_clean()
-        end(Exit.TERMINATED, f"{what} was stopped by SIGTERM; nothing half-written is left in the store")
+        end(Exit.TERMINATED, f"{what} was stopped by SIGTERM; nothing half-written is left behind")
 
     signal.signal(signal.SIGTERM, stop)

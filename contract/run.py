@@ -32,7 +32,7 @@ VARIABLES: Final = {
 
 _VERSION_RULE: Final = "must be a whole number from 1 to 2^63-1"
 _DIGITS: Final = re.compile(r"[0-9]{1,20}")
-_NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
 
 class RunError(ValueError):
@@ -170,7 +170,7 @@ class RunEnvironment:
 
     def __post_init__(self) -> None:
         problems: list[str] = []
-        if not _NAME.fullmatch(self.model):
+        if not NAME.fullmatch(self.model):
             problems.append(f"TFK8S_MODEL is {self.model!r}: must be a name of a-z, 0-9 and -, at most 63 long")
         if not _is_count(self.version, 1) or self.version > LARGEST_VERSION:
             problems.append(f"TFK8S_VERSION is {self.version!r}: {_VERSION_RULE}")

@@ -101,9 +101,9 @@ def verify(directory: Path, *, model: str, version: int) -> Manifest:
         DamagedError: No or an invalid manifest, or files missing, of wrong size or content, or not listed.
         StoreError: A file cannot be read.
     """
-    if not directory.is_dir():
-        raise MissingError(f"{directory} does not exist")
     try:
+        if not directory.is_dir():
+            raise MissingError(f"{directory} does not exist")
         manifest = Manifest.parse((directory / MANIFEST).read_bytes())
         if (manifest.model, manifest.version) != (model, version):
             named = f"{manifest.model} version {manifest.version}, not of {model} version {version}"
@@ -170,11 +170,12 @@ def _refuse_existing(target: Path) -> None:
 
 
 def _unwritable(root: Path, error: OSError) -> StoreError:
+    hint = ""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        hint = f"free space or enlarge the store ({shutil.disk_usage(root).free // 2**20} MiB are free)"
-    else:
-        hint = f"it must be writable for user {os.getuid()}, group {os.getgid()}"
-    return StoreError(f"cannot write {error.filename or root}: {error.strerror}; {hint}")
+        hint = f"; free space or enlarge the store ({shutil.disk_usage(root).free / 2**20:.1f} MiB are free)"
+    elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        hint = f"; it must be writable for user {os.getuid()}, group {os.getgid()}"
+    return StoreError(f"cannot write {error.filename or root}: {error.strerror}{hint}")
 
 
 def _entries(directory: Path) -> tuple[FileEntry, ...]:

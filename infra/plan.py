@@ -12,7 +12,7 @@ from infra.settings import Duration, ModelSettings, Money, Percent, Quantity, Se
 from infra.settings.base import ContainerResources, CpuMemory
 from infra.settings.platform import PriceSettings
 
-_GRACE_MARGIN = Duration.parse("5s")
+GRACE_MARGIN = Duration.parse("5s")
 """Between the end of preStop and SIGKILL; TensorFlow Serving as PID 1 ignores the SIGTERM that falls into it."""
 
 _GIB = Decimal(2**30)
@@ -134,6 +134,19 @@ def make_plan(settings: Settings) -> Plan:
     )
 
 
+def surge_pods(max_surge: int | Percent, replicas: int) -> int:
+    """Pods above the wanted number while a rollout runs."""
+    return max_surge.of(replicas) if isinstance(max_surge, Percent) else max_surge
+
+
+def largest_replicas(max_surge: int | Percent, pods: int) -> int:
+    """The most replicas that fit, with their surge, into that many pods; 0 or less where none do."""
+    if not isinstance(max_surge, Percent):
+        return pods - max_surge
+    # n replicas and a surge of ceil(n * p / 100) are ceil(n * (100 + p) / 100) pods.
+    return pods * 100 // (100 + max_surge.value)
+
+
 def _demands(settings: Settings, models: Mapping[str, ModelPlan], tenant: str) -> Iterable[Demand]:
     for name, job in settings.training_jobs.items():
         if job.tenant == tenant:
@@ -161,15 +174,14 @@ def _amounts(resources: CpuMemory, gpu: int) -> Amounts:
 
 def _model_plan(model: ModelSettings, prices: PriceSettings) -> ModelPlan:
     replicas = model.autoscaling.max_replicas
-    surge = model.rollout.max_surge
-    surge_pods = surge.of(replicas) if isinstance(surge, Percent) else surge
+    surge = surge_pods(model.rollout.max_surge, replicas)
     pre_stop = model.drain.propagation + model.request_timeout
-    needed = pre_stop + _GRACE_MARGIN
+    needed = pre_stop + GRACE_MARGIN
     grace = model.drain.grace_period or needed
     step = model.startup + grace
-    waves = -(-replicas // surge_pods)
+    waves = -(-replicas // surge)
     return ModelPlan(
-        surge=surge_pods,
+        surge=surge,
         pre_stop=pre_stop,
         needed_grace=needed,
         grace=grace,

@@ -13,17 +13,18 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from pulumi import automation
 from pulumi.automation import events
 from ruamel.yaml import YAML
 
 from local import paths
-from local.plugins.launchers import plugin_directories
+from local.plugins.launchers import write_launchers
 from local.progress import LocalError, Progress
 
 _MARKUP = re.compile(r"<\{%[^%]*%\}>")
+_SALT = "encryptionsalt"
 _PASSPHRASE = paths.LOCAL / "passphrase"
 
 
@@ -57,7 +58,7 @@ def up(stack_name: str, pulumi: Path, progress: Progress) -> Deployed:
         raise LocalError(watched.failure() or _last_lines(str(error))) from None
     return Deployed(
         outputs={name: cast("object", output.value) for name, output in result.outputs.items()},
-        changes=dict(result.summary.resource_changes or {}),
+        changes={events.OpType(operation).value: count for operation, count in (result.summary.resource_changes or {}).items()},
         warnings=tuple(watched.warnings),
     )
 
@@ -93,7 +94,7 @@ def _environment(pulumi: Path) -> dict[str, str]:
     if not _PASSPHRASE.exists():
         _PASSPHRASE.touch(mode=0o600)
         _PASSPHRASE.write_text(secrets.token_urlsafe(32))
-    directories = [*plugin_directories(), pulumi.parent, *os.environ["PATH"].split(os.pathsep)]
+    directories = [*_plugins(), pulumi.parent, *os.environ["PATH"].split(os.pathsep)]
     return {
         "PATH": os.pathsep.join(str(directory) for directory in directories),
         "KUBECONFIG": str(paths.KUBECONFIG),
@@ -105,15 +106,26 @@ def _environment(pulumi: Path) -> dict[str, str]:
     }
 
 
+def _plugins() -> list[Path]:
+    """Where the engine finds its provider plugins: on PATH, which it prefers to those it has installed.
+
+    The official ones, if the user has installed them (`pulumi plugin install resource kubernetes`), else stand-ins.
+    """
+    launchers = paths.LOCAL / "plugins"
+    write_launchers(launchers)
+    return [launchers]
+
+
 def _write_project(stack_name: str) -> None:
     """Copies the project and the stack file; the salt of an earlier run stays."""
     paths.WORK.mkdir(parents=True, exist_ok=True)
     shutil.copy(paths.ROOT / "Pulumi.yaml", paths.WORK)
-    yaml = YAML()
+    yaml = cast("Any", YAML())  # ruamel.yaml has no types for what it loads
     copy = paths.WORK / f"Pulumi.{stack_name}.yaml"
-    earlier = cast("Mapping[str, object]", yaml.load(copy) or {}) if copy.exists() else {}
-    settings = cast("dict[str, object]", yaml.load(paths.ROOT / copy.name))
-    settings |= {key: value for key, value in earlier.items() if key == "encryptionsalt"}
+    salt = yaml.load(copy).get(_SALT) if copy.exists() else None
+    settings = yaml.load(paths.ROOT / copy.name)
+    if salt:
+        settings[_SALT] = salt
     yaml.dump(settings, copy)
 
 

@@ -74,7 +74,7 @@ def _kubernetes_version(version: str) -> str:
 KUBERNETES = GoModule(
     name="kubernetes",
     main="k8s.io/kubernetes",
-    packages=("tool", "./coredns"),
+    packages=("tool", "./coredns", "./metrics-server"),
     version_ldflags=_kubernetes_version,
 )
 PULUMI = GoModule(

@@ -11,17 +11,17 @@ from pathlib import Path
 from typing import cast
 
 import httpx
+from infra.checks import require_valid
 from rich.console import Console
 from rich.table import Table
 
-from contract.store import read_manifest
-from infra.checks import require_valid
+from contract.store import verify, version_dir
 from infra.overrides import stack_file_words
 from local import cluster, engine, host, paths, tools
 from local.images import build_base_images
-from local.progress import LocalError, Progress, elapsed
+from local.progress import LocalError, elapsed
 from local.screen import Screen
-from training.data import held_out_example
+from training.data import load
 
 STACK = "local"
 _PREDICT_SECONDS = 30.0
@@ -58,7 +58,9 @@ def up(console: Console) -> None:
         _write_outputs(deployed.outputs)
         with screen.step("predict") as progress:
             progress("asking the served models about a digit nobody trained on")
-            predictions = {name: _predict(str(model["predict_url"])) for name, model in _models(deployed.outputs).items()}
+            predictions = {
+                name: _predict(str(model["predict_url"])) for name, model in _models(deployed.outputs).items()
+            }
             progress("answered")
     console.print(_table(deployed.outputs, predictions, str(plan.price_per_hour)))
     console.print(f"ready in {elapsed(started)}; stop and remove everything with `make down`", highlight=False)
@@ -103,7 +105,8 @@ def _models(outputs: Mapping[str, object]) -> Mapping[str, Mapping[str, object]]
 
 
 def _predict(url: str) -> Prediction:
-    pixels, label = held_out_example()
+    held_out = load().test
+    pixels, label = held_out.images[0].tolist(), int(held_out.labels[0])
     deadline = time.monotonic() + _PREDICT_SECONDS
     while True:
         try:
@@ -122,7 +125,8 @@ def _predict(url: str) -> Prediction:
 
 def _accuracy(model: str, version: object) -> str:
     """Held-out accuracy as the training run measured it, from the manifest in the store."""
-    manifest = read_manifest(paths.STORE / model / str(version))
+    number = cast("int", version)
+    manifest = verify(version_dir(paths.STORE, model, number), model=model, version=number)
     return f"{manifest.metrics['test_accuracy']:.4f}"
 
 

@@ -1,19 +1,21 @@
 """What every section of a stack file has in common."""
 
+import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
-from infra.settings.units import Quantity
+from infra.settings.units import Duration, Quantity
 
 
 class Section(BaseModel):
     """A part of the stack file: frozen, strict, camelCase words, unknown keys refused."""
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", strict=True, alias_generator=to_camel, arbitrary_types_allowed=True
+        frozen=True, extra="forbid", strict=True, alias_generator=to_camel, use_attribute_docstrings=True
     )
 
 
@@ -22,32 +24,95 @@ class OneOf(Section):
 
     @model_validator(mode="after")
     def _exactly_one(self) -> "OneOf":
-        if len(self.model_fields_set) != 1:
-            given = ", ".join(sorted(self.model_fields_set)) or "none"
-            names = ", ".join(field.alias or name for name, field in type(self).model_fields.items())
-            msg = f"give exactly one of {names} (given: {given})"
+        names = {name: field.alias or name for name, field in type(self).model_fields.items()}
+        given = [alias for name, alias in names.items() if getattr(self, name) is not None]
+        if len(given) != 1:
+            msg = f"give exactly one of {', '.join(names.values())} (given: {', '.join(given) or 'none'})"
             raise ValueError(msg)
         return self
 
 
-Name = Annotated[str, Field(pattern=r"^[a-z]([-a-z0-9]*[a-z0-9])?$", max_length=40)]
+@dataclass(frozen=True)
+class Words:
+    """Refuses a string that the whole pattern does not match, saying what is expected instead of the pattern."""
+
+    pattern: str
+    expected: str
+
+    def __call__(self, value: str) -> str:
+        """The value itself.
+
+        Raises:
+            ValueError: It does not match.
+        """
+        if re.fullmatch(self.pattern, value) is None:
+            msg = f"expected {self.expected}, got {value!r}"
+            raise ValueError(msg)
+        return value
+
+
+def matching(pattern: str, expected: str) -> AfterValidator:
+    """For strings of one form."""
+    return AfterValidator(Words(pattern, expected))
+
+
+Name = Annotated[
+    str,
+    matching(
+        r"[a-z]([-a-z0-9]{0,38}[a-z0-9])?",
+        "a name of at most 40 lower-case letters, digits and dashes that starts with a letter and ends with no dash",
+    ),
+]
 """A Kubernetes name (RFC 1123), with room for the suffixes that versions, Jobs and pods add to reach 63."""
 
-LabelValue = Annotated[str, Field(pattern=r"^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$", max_length=63)]
+LabelValue = Annotated[
+    str,
+    matching(
+        r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?",
+        "a label value of at most 63 letters, digits, `-`, `_` and `.`, with a letter or digit at both ends",
+    ),
+]
 Labels = Mapping[str, LabelValue]
 
 Version = Annotated[int, Field(ge=1)]
 """A version of a model: a number, trained once, never rewritten."""
 
-ImageReference = Annotated[str, Field(pattern=r"^[a-z0-9][a-zA-Z0-9._/:-]*(@sha256:[0-9a-f]{64})?$")]
+_HOST = r"[A-Za-z0-9][-A-Za-z0-9.]*(:[0-9]+)?"
+_COMPONENT = r"[a-z0-9]+((\.|_{1,2}|-+)[a-z0-9]+)*"
+_REPOSITORY = rf"({_HOST}/)?{_COMPONENT}(/{_COMPONENT})*"
+
+Repository = Annotated[
+    str, matching(_REPOSITORY, "a registry and path without a tag, such as registry.example.org/ml/train")
+]
+
+ImageReference = Annotated[
+    str,
+    matching(
+        rf"{_REPOSITORY}(:[A-Za-z0-9_][-A-Za-z0-9_.]{{0,127}})?(@sha256:[0-9a-f]{{64}})?",
+        "an image reference such as tensorflow/serving:2.20.0, with or without @sha256: and 64 hexadecimal digits",
+    ),
+]
 """`repository:tag`, `repository@sha256:…` or both. Which of them is good enough, a check decides."""
+
+
+def _more_than_nothing(duration: Duration) -> Duration:
+    if duration.seconds <= 0:
+        msg = f"expected more than 0s, got {duration}"
+        raise ValueError(msg)
+    return duration
+
+
+PositiveDuration = Annotated[Duration, AfterValidator(_more_than_nothing)]
 
 
 class CpuMemory(Section):
     """Cores and bytes."""
 
     cpu: Quantity
+    """Cores."""
+
     memory: Quantity
+    """Bytes."""
 
 
 class ContainerResources(CpuMemory):
@@ -57,6 +122,7 @@ class ContainerResources(CpuMemory):
     """Whole devices of the cluster's GPU resource. Extended resources take no overcommit: request equals limit."""
 
     limits: CpuMemory | None = None
+    """What a container may not exceed; the requests where not given."""
 
     @property
     def limit(self) -> CpuMemory:

@@ -2,11 +2,11 @@
 
 import copy
 import difflib
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import cast, get_args
+from typing import Annotated, Final, cast, get_args, get_origin
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, BeforeValidator, ValidationError
 from pydantic_core import ErrorDetails
 
 from infra.finding import Finding
@@ -19,10 +19,13 @@ from infra.settings.platform import (
     StoreSettings,
     TenantSettings,
 )
+from infra.settings.standin import Location, set_aside
 from infra.settings.workloads import ModelSettings, TrainingJobSettings
 
 Raw = Mapping[str, object]
-Location = tuple[int | str, ...]
+
+_SHOWN: Final = 60
+"""Characters of a wrong value that fit on a line."""
 
 
 class Settings(Section):
@@ -31,7 +34,9 @@ class Settings(Section):
     cluster: ClusterSettings
     images: ImagesSettings
     store: StoreSettings
-    gpu: GpuSettings | None = None
+    gpu: Annotated[GpuSettings | None, BeforeValidator(lambda words: None if words == {} else words)] = None
+    """How pods get GPUs; nobody gets any where nothing is said, or `{}`, which is what the engine makes of nothing."""
+
     tenants: Mapping[Name, TenantSettings]
     training_jobs: Mapping[Name, TrainingJobSettings] = {}
     models: Mapping[Name, ModelSettings] = {}
@@ -42,8 +47,8 @@ class Settings(Section):
 class Parsed:
     """What could be read, and what could not."""
 
-    settings: Settings | None
-    """The readable part. Trustworthy as a whole only where there are no findings; otherwise good for more findings."""
+    settings: Settings
+    """The readable part, with stand-ins for the rest. Where there are findings it is good for more findings only."""
 
     findings: tuple[Finding, ...]
 
@@ -51,18 +56,17 @@ class Parsed:
 def parse(raw: Raw) -> Parsed:
     """Reads the words of a stack file (values of the `tfk8s:` keys).
 
-    Where something cannot be read, it is reported and left out, so that the rest can still be checked
-    and the file's errors are shown together.
+    What cannot be read is reported and set aside, so that the rest can still be checked and the file's errors
+    are shown together.
     """
-    readable = cast("MutableMapping[str, object]", copy.deepcopy(dict(raw)))
-    settings: Settings | None = None
-    while settings is None and readable:
+    problems = (*_validation_problems(raw), *_dangling(raw))
+    readable = copy.deepcopy(dict(raw))
+    while True:
         try:
-            settings = Settings.model_validate(readable)
+            return Parsed(Settings.model_validate(readable), problems)
         except ValidationError as error:
-            for detail in error.errors():
-                _drop(readable, detail["loc"])
-    return Parsed(settings, (*_validation_problems(raw), *_dangling(raw)))
+            first = error.errors()[0]
+            set_aside(readable, first["loc"], unknown=first["type"] == "extra_forbidden")
 
 
 def key_path(location: Location) -> str:
@@ -87,34 +91,59 @@ def _problem(detail: ErrorDetails) -> Finding:
 
 
 def _words(detail: ErrorDetails, location: Location) -> tuple[str, str]:
-    known = _keys_of(location[:-1])
+    value: object = detail["input"]
+    message, fix = detail["msg"] + _got(location, value), "correct the value"
     match detail["type"]:
         case "extra_forbidden":
+            known = _keys_of(location[:-1])
             close = difflib.get_close_matches(str(location[-1]), known, n=1)
+            message = f"unknown key {location[-1]!r}"
             fix = f"did you mean {close[0]}?" if close else f"known here: {', '.join(known)}"
-            return f"unknown key {location[-1]!r}", fix
         case "missing":
-            return "missing", "add it; docs and `Pulumi.yaml` say what it means"
+            message, fix = "missing", "add it; docs/stack-file.md says what it means"
+        case "value_error":
+            message = detail["msg"].removeprefix("Value error, ")
+        case "model_type" | "dict_type" | "mapping_type":
+            known = _keys_of(location)
+            message = f"expected keys and values{_got(location, value)}"
+            fix = f"known here: {', '.join(known)}" if known else "give keys"
+        case "string_type" if isinstance(value, int | float):
+            fix = "write it in quotes"
+        case "int_type" if isinstance(value, str) and value.isdigit():
+            fix = "write it without quotes"
         case _:
-            said = detail["type"] == "value_error" or location[-1:] == ("password",)
-            got = "" if said else f", got {_shown(detail['input'])}"
-            return detail["msg"].removeprefix("Value error, ") + got, "correct the value"
+            pass
+    return message, fix
 
 
-def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "…"  # noqa: PLR2004 - a screen's worth of a wrong value
+def _got(location: Location, value: object) -> str:
+    """The wrong value, unless it may be a password."""
+    if location[:2] == ("images", "registries"):
+        return ""
+    text = "nothing" if value is None else repr(value)
+    return f", got {text if len(text) <= _SHOWN else text[: _SHOWN - 1] + '…'}"
 
 
 def _keys_of(location: Location) -> list[str]:
     """The keys a section knows, found by walking the models along the location."""
-    model: type[BaseModel] | None = Settings
+    keys = list(_fields(Settings))
+    annotation: object = Settings
     for part in location:
-        if model is None:
-            return []
-        fields = {field.alias or name: field for name, field in model.model_fields.items()}
-        model = _model_in(fields[str(part)].annotation) if str(part) in fields else model
-    return [field.alias or name for name, field in model.model_fields.items()] if model else []
+        model = _model_in(annotation)
+        named = model is not None and not _is_mapping(annotation)
+        annotation = _fields(model).get(str(part)) if model is not None and named else model
+        inner = _model_in(annotation)
+        keys = list(_fields(inner)) if inner is not None and not _is_mapping(annotation) else []
+    return keys
+
+
+def _fields(model: type[BaseModel]) -> Mapping[str, object]:
+    """Annotations of a model's keys, by the words of the stack file."""
+    return {field.alias or name: field.annotation for name, field in model.model_fields.items()}
+
+
+def _is_mapping(annotation: object) -> bool:
+    return get_origin(annotation) is Mapping
 
 
 def _model_in(annotation: object) -> type[BaseModel] | None:
@@ -125,23 +154,6 @@ def _model_in(annotation: object) -> type[BaseModel] | None:
         if found is not None:
             return found
     return None
-
-
-def _drop(readable: MutableMapping[str, object], location: Location) -> None:
-    """Leaves out what cannot be read: the value itself, or the smallest part around it that is there."""
-    parents: list[MutableMapping[str, object]] = []
-    here: object = readable
-    for part in location:
-        if not isinstance(here, MutableMapping) or part not in here:
-            break
-        parents.append(cast("MutableMapping[str, object]", here))
-        here = parents[-1][str(part)]
-    if len(parents) == len(location) and parents:
-        parents[-1].pop(str(location[-1]))
-    elif len(parents) > 0:
-        parents[-1].pop(str(location[len(parents) - 1]))
-    else:
-        readable.clear()
 
 
 def _dangling(raw: Raw) -> Iterator[Finding]:

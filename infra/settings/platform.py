@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, SecretStr
 
-from infra.settings.base import CpuMemory, ImageReference, Labels, Name, OneOf, Section
+from infra.settings.base import CpuMemory, ImageReference, Labels, Name, OneOf, PositiveDuration, Repository, Section
 from infra.settings.units import Duration, Money, Quantity
 
 
@@ -29,40 +29,48 @@ class ClusterSettings(Section):
     kubeconfig: str | None = None
     """Path of the kubeconfig; where it is not given, KUBECONFIG or ~/.kube/config as kubectl reads them."""
 
-    max_grace_period: Duration = Duration.parse("10m")
+    max_grace_period: PositiveDuration = Duration.parse("10m")
     """Longest time a leaving node gives its pods (cluster-autoscaler's --max-graceful-termination-sec, 600 s)."""
 
 
 class BuildSettings(Section):
     """How the training image is built from this repository and where it is pushed."""
 
-    repository: Annotated[str, Field(pattern=r"^[a-z0-9][a-zA-Z0-9._/:-]*$")]
+    repository: Repository
     """Registry and path without a tag."""
 
     base: ImageReference
     """Base image; brings TensorFlow, or Python alone, on which the locked tensorflow-cpu is installed."""
 
     platform: str = "linux/amd64"
+    """Operating system and architecture of the nodes."""
 
 
 class TrainingImage(OneOf):
     """Built here, or given."""
 
     build: BuildSettings | None = None
+    """Built here: the image runs by the digest of its push."""
+
     ref: ImageReference | None = None
+    """Built elsewhere; a preview then needs no Docker daemon."""
 
 
 class GivenImage(Section):
     """An image somebody else publishes."""
 
     ref: ImageReference
+    """Repository and exact tag, better with its digest, which `tfk8s pin` adds."""
 
 
 class RegistryCredentials(Section):
     """Log-in for pushing and pulling. Set it with `pulumi config set --secret --path`."""
 
     username: str
+    """Account at the registry."""
+
     password: SecretStr
+    """Password or token; never shown."""
 
 
 class ImagesSettings(Section):
@@ -85,22 +93,34 @@ class NfsStore(Section):
     """A directory exported over NFS."""
 
     server: str
+    """Host name or address of the NFS server."""
+
     path: AbsolutePath
+    """Exported directory."""
 
 
 class CsiStore(Section):
     """A volume of a CSI driver, with a handle of its own for each tenant: two volumes that share one get stuck."""
 
     driver: str
+    """Name of the CSI driver, such as `efs.csi.aws.com`."""
+
     volume_handles: Mapping[Name, str]
+    """A handle by tenant; each tenant needs its own."""
+
     volume_attributes: Mapping[str, str] = {}
+    """Passed on to the driver, the same for every tenant."""
 
 
 class StoreSettings(Section):
     """Where models lie: `<store>/<model>/<version>/`. Exactly one of nfs, csi and local."""
 
     nfs: NfsStore | None = None
+    """A directory exported over NFS."""
+
     csi: CsiStore | None = None
+    """A volume of a CSI driver."""
+
     local: AbsolutePath | None = None
     """A directory of the node, for clusters of one node."""
 
@@ -133,6 +153,7 @@ class QuotaRequests(CpuMemory):
     """Sum of what all pods of the tenant may request."""
 
     gpu: Annotated[int, Field(ge=0)] = 0
+    """Devices, or shares of them where `gpu` shares."""
 
 
 class QuotaSettings(Section):
@@ -140,14 +161,20 @@ class QuotaSettings(Section):
 
     requests: QuotaRequests
     limits: CpuMemory
+    """Sum of what all pods of the tenant may use."""
+
     pods: Annotated[int, Field(ge=1)] | None = None
+    """Number of pods at the same time; unlimited where not given."""
 
 
 class ContainerDefaults(Section):
     """The tenant's LimitRange: what a container gets that states nothing."""
 
     requests: CpuMemory = CpuMemory(cpu=Quantity.parse("100m"), memory=Quantity.parse("128Mi"))
+    """Requests of a container that states none."""
+
     limits: CpuMemory = CpuMemory(cpu=Quantity.parse("500m"), memory=Quantity.parse("512Mi"))
+    """Limits of a container that states none."""
 
 
 class TenantSettings(Section):
@@ -163,8 +190,13 @@ class PriceSettings(Section):
     """Price card per hour, after OpenCost's fallback prices (opencost: configs/default.json)."""
 
     cpu_core: Money = Money.parse("0.031611 USD")
+    """One core for an hour."""
+
     memory_gib: Money = Money.parse("0.004237 USD")
+    """One GiB for an hour."""
+
     gpu: Money = Money.parse("0.95 USD")
+    """One GPU, or share of one, for an hour."""
 
 
 class PolicySettings(Section):

@@ -25,7 +25,7 @@ _SUFFIXES = {
     "Pi": Decimal(2**50),
 }
 _SECONDS = {"ms": Decimal("0.001"), "s": Decimal(1), "m": Decimal(60), "h": Decimal(3600), "d": Decimal(86400)}
-_NUMBER = r"(\d+(?:\.\d+)?)"
+_NUMBER = r"([0-9]+(?:\.[0-9]+)?)"
 
 
 def _plain(number: Decimal) -> str:
@@ -154,7 +154,7 @@ class Percent(_Unit):
         """
         if isinstance(raw, cls):
             return raw
-        match = re.fullmatch(r"(\d+)%", raw) if isinstance(raw, str) else None
+        match = re.fullmatch(r"([0-9]+)%", raw) if isinstance(raw, str) else None
         if match is None or not 1 <= int(match[1]) <= 100:  # noqa: PLR2004 - what a percentage is
             msg = f"expected a whole percentage from 1% to 100%, got {raw!r}"
             raise ValueError(msg)

@@ -1,27 +1,50 @@
 """Sections that describe what runs: training jobs and served models."""
 
+import math
 from collections.abc import Mapping
 from typing import Annotated
 
 from pydantic import Field, PlainValidator
 
-from infra.settings.base import ContainerResources, CpuMemory, Labels, Name, OneOf, Section, Version
+from infra.settings.base import (
+    ContainerResources,
+    CpuMemory,
+    Labels,
+    Name,
+    OneOf,
+    PositiveDuration,
+    Section,
+    Version,
+    matching,
+)
 from infra.settings.units import Duration, Percent
 
 Scalar = int | float | str | bool
+
+
+def _scalar(raw: object) -> Scalar:
+    if isinstance(raw, str | int) or (isinstance(raw, float) and math.isfinite(raw)):
+        return raw
+    msg = f"expected a string, a finite number, true or false, got {raw!r}"
+    raise ValueError(msg)
 
 
 class JobResources(CpuMemory):
     """What a training pod asks for; GPUs are `gpus` of the job."""
 
     limits: CpuMemory | None = None
+    """What the pod may not exceed; the requests where not given."""
 
 
 class TrainingJobSettings(Section):
     """One run of one model's training: `<job>-v<version>`. The job's name is the model's name in the store."""
 
     tenant: Name
+    """Where it runs: a name under `tenants`."""
+
     version: Version
+    """Number of the run and of the model it makes: trained once, never rewritten."""
+
     attempt: Annotated[int, Field(ge=1)] = 1
     """Raise it to run a failed version again."""
 
@@ -29,16 +52,23 @@ class TrainingJobSettings(Section):
     """Devices of the one worker; more than one trains with MirroredStrategy."""
 
     resources: JobResources
-    deadline: Duration = Duration.parse("6h")
+    deadline: PositiveDuration = Duration.parse("6h")
     """activeDeadlineSeconds: after it the run fails, whatever its retries."""
 
     backoff_limit: Annotated[int, Field(ge=0)] = 4
+    """How often a failed pod is tried again."""
+
     seed: Annotated[int, Field(ge=0)] = 0
+    """Of all random numbers of the run."""
+
     data_version: str | None = None
-    args: Mapping[str, Scalar] = {}
+    """Which data to train on; the training code's own choice where not given."""
+
+    args: Mapping[str, Annotated[Scalar, PlainValidator(_scalar)]] = {}
     """Arguments of the training program, such as `epochs`."""
 
     node_selector: Labels = {}
+    """Labels of the nodes it may run on, beside those of GPU nodes."""
 
     @property
     def container(self) -> ContainerResources:
@@ -82,22 +112,31 @@ class Drain(Section):
 class Fetch(Section):
     """An archive of a published version, for models that do not lie in the store."""
 
-    url: Annotated[str, Field(pattern=r"^https://[^\s]+$")]
-    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    url: Annotated[str, matching(r"https://[^\s/]+/\S*", "an address that starts with https://")]
+    """Of the archive."""
+
+    sha256: Annotated[str, matching(r"[0-9a-f]{64}", "64 hexadecimal digits in lower case")]
+    """SHA-256 of the archive; anything else is refused."""
 
 
 class Track(Section):
     """A name for a version."""
 
     version: Version
+    """Number of a published version."""
+
     weight: Annotated[int, Field(ge=0, le=100)] = 100
+    """Share of the requests, in percent."""
+
     fetch: Fetch | None = None
+    """Where to get the version if it does not lie in the store."""
 
 
 class Tracks(Section):
     """The versions of a model that are served."""
 
     stable: Track
+    """The version that serves."""
 
 
 class Targets(Section):
@@ -111,7 +150,11 @@ class Autoscaling(Section):
     """Bounds and targets of the HorizontalPodAutoscaler; it owns the replicas."""
 
     min_replicas: Annotated[int, Field(ge=1)] = 1
+    """Fewest pods, also without load."""
+
     max_replicas: Annotated[int, Field(ge=1)]
+    """Most pods under load; a rollout may surge above it."""
+
     targets: Targets = Targets()
 
 
@@ -135,14 +178,16 @@ class ModelSettings(Section):
     """A model served by TensorFlow Serving."""
 
     tenant: Name
+    """Where it is served: a name under `tenants`."""
+
     resources: ContainerResources
     tracks: Tracks
     autoscaling: Autoscaling
     expose: Expose = Expose.model_validate({"clusterIP": {}})
-    request_timeout: Duration = Duration.parse("5s")
+    request_timeout: PositiveDuration = Duration.parse("5s")
     """Enforced by the server (--rest_api_timeout_in_ms), which is what makes the drain provable."""
 
-    startup: Duration = Duration.parse("10m")
+    startup: PositiveDuration = Duration.parse("10m")
     """Longest time from a pod's start to its first answer: image pull, model load, warm-up."""
 
     drain: Drain = Drain()

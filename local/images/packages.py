@@ -4,15 +4,13 @@ uv runs on the host, for the image's Python: it reuses what `make` has downloade
 index (proxy, certificates, mirror) serves without a trace of it in the image.
 """
 
-import os
 import re
 import shutil
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 
 from local import paths
-from local.images import buildah
+from local.images import buildah, index
 from local.progress import LocalError
 
 REQUIREMENTS = paths.ROOT / "training" / "requirements-tensorflow.txt"
@@ -22,24 +20,6 @@ UNUSED = ("bin", "tensorflow/include", "clang/native")
 0.4 GB of 1.6 GB that every node would pull."""
 
 PLATFORM = "x86_64-unknown-linux-gnu"
-
-
-def index_environment(environ: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Environment for uv that reaches the package index the way pip would: uv does not read pip's variables.
-
-    Args:
-        environ: Instead of the process's own.
-    """
-    env = dict(os.environ if environ is None else environ)
-    for uv_name, pip_name in (
-        ("UV_DEFAULT_INDEX", "PIP_INDEX_URL"),
-        ("UV_INDEX", "PIP_EXTRA_INDEX_URL"),
-        ("UV_FIND_LINKS", "PIP_FIND_LINKS"),
-        ("SSL_CERT_FILE", "PIP_CERT"),
-    ):
-        if value := env.get(pip_name):
-            env.setdefault(uv_name, value)
-    return env
 
 
 def python_version(root: Path) -> str:
@@ -66,7 +46,7 @@ def fill(root: Path, container: str) -> None:
     uv = [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--link-mode=copy", "--only-binary=:all:"]
     python = [f"--python-version={version}", f"--python-platform={PLATFORM}", f"--target={target}"]
     locked = ["--require-hashes", f"--requirement={REQUIREMENTS}"]
-    buildah.run("installing TensorFlow", [*uv, *python, *locked], environment=index_environment())
+    buildah.run("installing TensorFlow", [*uv, *python, *locked], environment=index.uv_environment())
     for name in UNUSED:
         shutil.rmtree(target / name, ignore_errors=True)
     for tests in list(target.rglob("tests")):

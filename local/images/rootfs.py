@@ -88,7 +88,7 @@ def host_sources(distribution: str, suite: str) -> list[str]:
 
 
 def host_apt_options() -> list[str]:
-    """mmdebstrap options that let its apt reach the archives the way the host's does (proxies, certificates)."""
+    """Options of mmdebstrap that let its apt reach the archives the way the host's does (proxies, certificates)."""
     dump = subprocess.run(["apt-config", "dump"], capture_output=True, text=True, check=False).stdout
     reach = (line for line in dump.splitlines() if re.match(r'Acquire::(http|https)::\S* ".+";$', line, re.IGNORECASE))
     return [f"--aptopt={line}" for line in reach]

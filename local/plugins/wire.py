@@ -65,6 +65,18 @@ def dig(value: object, *path: str) -> Any:  # noqa: ANN401  # JSON
     return value
 
 
+def objects(value: object, *path: str) -> list[Object]:
+    """The objects of the array at a path; none where there is no array."""
+    found = dig(value, *path)
+    return [item for item in found if is_object(item)] if is_array(found) else []
+
+
+def mapping(value: object, *path: str) -> Object:
+    """The object at a path; an empty one where there is none."""
+    found = dig(value, *path)
+    return found if is_object(found) else {}
+
+
 def decode(message: Struct) -> Object:
     """Read a message of the engine: whole numbers become integers, nulls vanish, sentinels become objects."""
     return {key: decoded for key, value in message.fields.items() if (decoded := _decode(value)) is not None}

@@ -12,8 +12,21 @@ SUFFIXES = {
 """Factor of each suffix (https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/)."""
 
 UNDER = frozenset(
-    "requests limits hard used capacity allocatable default defaultRequest max min maxLimitRequestRatio podFixed "
-    "overhead".split()
+    {
+        "requests",
+        "limits",
+        "hard",
+        "used",
+        "capacity",
+        "allocatable",
+        "default",
+        "defaultRequest",
+        "max",
+        "min",
+        "maxLimitRequestRatio",
+        "podFixed",
+        "overhead",
+    }
 )
 """Maps whose values are quantities."""
 

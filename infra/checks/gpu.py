@@ -1,0 +1,92 @@
+"""GPUs: declared, shared in a way that works, and used evenly."""
+
+from collections.abc import Iterator
+from datetime import date
+
+from infra.checks.report import error
+from infra.finding import Finding
+from infra.plan import Plan
+from infra.settings import Settings
+from infra.settings.standin import Location
+
+_SHARING = ("timeSlicing", "mps")
+
+
+def gpus_are_declared(settings: Settings, plan: Plan, today: date) -> Iterator[Finding]:
+    """Pods get GPUs only where the stack says how."""
+    if settings.gpu is None:
+        for location, count in _pods_with_gpus(settings):
+            yield error(
+                "gpu-mode",
+                location,
+                f"asks for {count} GPU{'s' if count > 1 else ''}, and tfk8s:gpu is not set: the pod would stay Pending",
+                "set tfk8s:gpu, such as {mode: exclusive}, or ask for none",
+            )
+
+
+def gpus_are_shared_soundly(settings: Settings, plan: Plan, today: date) -> Iterator[Finding]:
+    """Sharing modes say how many pods share a device, and a pod takes one share: more give no more compute."""
+    gpu = settings.gpu
+    if gpu is None:
+        return
+    if gpu.mode not in _SHARING:
+        if gpu.pods_per_gpu is not None:
+            yield error(
+                "gpu-sharing",
+                ("gpu", "podsPerGpu"),
+                f"podsPerGpu is {gpu.pods_per_gpu}, and in mode {gpu.mode} nothing is shared",
+                f"remove it, or choose a mode that shares: {' or '.join(_SHARING)}",
+            )
+        return
+    if gpu.pods_per_gpu is None:
+        yield error(
+            "gpu-sharing",
+            ("gpu", "podsPerGpu"),
+            f"missing: mode {gpu.mode} needs the number of pods that share a device",
+            "set podsPerGpu, from 2 to 64",
+        )
+    for location, count in _pods_with_gpus(settings):
+        if count > 1:
+            yield error(
+                "gpu-sharing",
+                location,
+                f"asks for {count} shares in mode {gpu.mode}; the device plugin refuses a pod more than 1 "
+                "(failRequestsGreaterThanOne)",
+                "ask for 1, or use mode exclusive",
+            )
+
+
+def device_plugin_is_given(settings: Settings, plan: Plan, today: date) -> Iterator[Finding]:
+    """Real GPUs need NVIDIA's device plugin."""
+    gpu = settings.gpu
+    if gpu is not None and gpu.mode != "pretend" and settings.images.device_plugin is None:
+        yield error(
+            "device-plugin",
+            ("images", "devicePlugin"),
+            f"missing: tfk8s:gpu has mode {gpu.mode}, for which NVIDIA's device plugin is installed",
+            'add it, such as {ref: "nvcr.io/nvidia/k8s-device-plugin:v0.20.0"}',
+        )
+
+
+def batch_divides(settings: Settings, plan: Plan, today: date) -> Iterator[Finding]:
+    """MirroredStrategy gives each GPU the same part of a batch."""
+    for name, job in settings.training_jobs.items():
+        batch = job.args.get("batchSize")
+        if job.gpus > 1 and isinstance(batch, int | float) and batch % job.gpus:
+            below = int(batch // job.gpus) * job.gpus
+            near = f"{below} or {below + job.gpus}" if below else str(job.gpus)
+            yield error(
+                "batch-size",
+                ("trainingJobs", name, "args", "batchSize"),
+                f"batchSize {batch} / {job.gpus} GPUs leaves {batch % job.gpus}: each GPU takes an equal part",
+                f"use {near}",
+            )
+
+
+def _pods_with_gpus(settings: Settings) -> Iterator[tuple[Location, int]]:
+    for name, job in settings.training_jobs.items():
+        if job.gpus:
+            yield ("trainingJobs", name, "gpus"), job.gpus
+    for name, model in settings.models.items():
+        if model.resources.gpu:
+            yield ("models", name, "resources", "gpu"), model.resources.gpu

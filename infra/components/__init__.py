@@ -1,0 +1,26 @@
+"""The parts of the platform: one ComponentResource a file, `tfk8s:index:<Class>` each."""
+
+from infra.components.device_plugin import NvidiaDevicePlugin, NvidiaDevicePluginArgs
+from infra.components.image import Image, ImageArgs
+from infra.components.model_store import ModelStore, ModelStoreArgs
+from infra.components.model_version import ModelVersion, ModelVersionArgs
+from infra.components.served_model import ServedModel, ServedModelArgs
+from infra.components.tenant import Tenant, TenantArgs
+from infra.components.training_job import TrainingJob, TrainingJobArgs
+
+__all__ = [
+    "Image",
+    "ImageArgs",
+    "ModelStore",
+    "ModelStoreArgs",
+    "ModelVersion",
+    "ModelVersionArgs",
+    "NvidiaDevicePlugin",
+    "NvidiaDevicePluginArgs",
+    "ServedModel",
+    "ServedModelArgs",
+    "Tenant",
+    "TenantArgs",
+    "TrainingJob",
+    "TrainingJobArgs",
+]

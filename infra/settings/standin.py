@@ -1,0 +1,80 @@
+"""What takes the place of unreadable words, so that the rest of a stack file can still be judged.
+
+A stand-in raises no finding of its own: the sums it takes part in come out smaller, never larger, and the
+sections it stands for count as sound.
+"""
+
+import copy
+from collections.abc import Mapping, MutableMapping
+from typing import Final, cast
+
+Location = tuple[int | str, ...]
+
+_ANY: Final = "*"
+_GONE: Final = object()
+_IMAGE: Final = {"ref": "unreadable@sha256:" + "0" * 64}
+_SMALL: Final = {"cpu": "1m", "memory": 1}
+
+_STAND_INS: Final[Mapping[Location, object]] = {
+    ("cluster",): {"context": "unreadable", "maxGracePeriod": "3650d"},
+    ("images",): {"training": _IMAGE, "serving": _IMAGE, "devicePlugin": _IMAGE},
+    ("images", "training"): _IMAGE,
+    ("images", "serving"): _IMAGE,
+    ("images", "devicePlugin"): _IMAGE,
+    ("store",): {"local": "/unreadable"},
+    ("gpu",): {"mode": "pretend"},
+    ("tenants",): {},
+    ("tenants", _ANY): _GONE,  # half a quota would be exceeded for no reason
+    ("trainingJobs", _ANY, "tenant"): "unreadable",
+    ("trainingJobs", _ANY, "version"): 1,
+    ("trainingJobs", _ANY, "resources"): _SMALL,
+    ("models", _ANY, "tenant"): "unreadable",
+    ("models", _ANY, "resources"): _SMALL,
+    ("models", _ANY, "tracks"): {"stable": {"version": 1}},
+    ("models", _ANY, "autoscaling"): {"maxReplicas": 1},
+    ("models", _ANY, "requestTimeout"): "1ms",
+    ("models", _ANY, "drain"): {"propagation": "0s"},
+}
+
+
+def set_aside(words: MutableMapping[str, object], location: Location, *, unknown: bool) -> None:
+    """Makes the place of one error readable.
+
+    The part around it with a stand-in is replaced; where there is none, the value is left out, or the smallest
+    part around it that is there.
+
+    Args:
+        words: The stack file's words; changed in place.
+        location: Where pydantic found the error.
+        unknown: The error is a key that nobody knows: without it, what lies beside it is still good.
+    """
+    if unknown and location[0] != "tenants":
+        _replace(words, location, _GONE)
+        return
+    for length in range(len(location), 0, -1):
+        stand_in = _stand_in(location[:length])
+        if stand_in is not None and _replace(words, location[:length], stand_in):
+            return
+    for length in range(len(location), 0, -1):
+        if _replace(words, location[:length], _GONE):
+            return
+
+
+def _stand_in(location: Location) -> object | None:
+    exact = _STAND_INS.get(location)
+    return exact if exact is not None else _STAND_INS.get((*location[:1], _ANY, *location[2:]))
+
+
+def _replace(words: MutableMapping[str, object], location: Location, value: object) -> bool:
+    """Puts a value at a location, or removes what is there; False where that changes nothing."""
+    *parents, last = location
+    here: object = words
+    for part in parents:
+        here = cast("Mapping[int | str, object]", here).get(part) if isinstance(here, Mapping) else None
+    if not isinstance(here, MutableMapping):
+        return False
+    holder = cast("MutableMapping[int | str, object]", here)
+    if value is _GONE:
+        return last in holder and holder.pop(last, _GONE) is not _GONE
+    holder[last] = copy.deepcopy(value)
+    return True

@@ -1,0 +1,118 @@
+"""Objects of the embedded cluster itself: cluster DNS, resource metrics, and what its processes may do.
+
+CoreDNS and metrics-server are processes of the host on the bridge's address, so their Services have no selector and
+their EndpointSlices are written here.
+"""
+
+import base64
+from typing import Any
+
+from local import paths
+from local.cluster.api import Object
+from local.cluster.credentials import KUBELET_CLIENT, pki
+
+_LABELS = {"app.kubernetes.io/part-of": "tfk8s", "app.kubernetes.io/managed-by": "tfk8s-local"}
+
+
+def objects() -> list[Object]:
+    """All of them, in the order in which they are applied."""
+    dns_ports = [{"name": "dns", "port": 53, "protocol": "UDP"}, {"name": "dns-tcp", "port": 53, "protocol": "TCP"}]
+    dns_targets = [{**port, "port": paths.BRIDGE_DNS_PORT} for port in dns_ports]
+    https: Object = {"name": "https", "port": 443, "protocol": "TCP"}
+    return [
+        _cluster_role("tfk8s:coredns", _DNS_RULES),
+        _cluster_role("tfk8s:metrics-server", _METRICS_RULES),
+        _cluster_role("system:aggregated-metrics-reader", _METRICS_READER_RULES, _AGGREGATED),
+        _cluster_role("tfk8s:agent", _AGENT_RULES),
+        _cluster_role_binding("tfk8s:coredns", "tfk8s:coredns", "tfk8s:coredns"),
+        _cluster_role_binding("tfk8s:metrics-server", "tfk8s:metrics-server", "tfk8s:metrics-server"),
+        _cluster_role_binding("tfk8s:metrics-server:delegator", "system:auth-delegator", "tfk8s:metrics-server"),
+        _cluster_role_binding("tfk8s:agent", "tfk8s:agent", "tfk8s:agent"),
+        _cluster_role_binding(KUBELET_CLIENT, "system:kubelet-api-admin", KUBELET_CLIENT),
+        _authentication_reader("tfk8s:metrics-server"),
+        _service("kube-dns", dns_ports, address=paths.DNS_ADDRESS),
+        _endpoints("kube-dns", dns_targets),
+        _service("metrics-server", [https]),
+        _endpoints("metrics-server", [{**https, "port": paths.BRIDGE_METRICS_PORT}]),
+        _metrics_api(),
+    ]
+
+
+_DNS_RULES = [
+    {"apiGroups": [""], "resources": ["endpoints", "services", "pods", "namespaces"], "verbs": ["list", "watch"]},
+    {"apiGroups": ["discovery.k8s.io"], "resources": ["endpointslices"], "verbs": ["list", "watch"]},
+]
+_METRICS_RULES = [
+    {"apiGroups": [""], "resources": ["nodes/metrics"], "verbs": ["get"]},
+    {"apiGroups": [""], "resources": ["pods", "nodes"], "verbs": ["get", "list", "watch"]},
+]
+_METRICS_READER_RULES = [
+    {"apiGroups": ["metrics.k8s.io"], "resources": ["pods", "nodes"], "verbs": ["get", "list", "watch"]},
+]
+_AGGREGATED = {f"rbac.authorization.k8s.io/aggregate-to-{role}": "true" for role in ("view", "edit", "admin")}
+_AGENT_RULES = [
+    {"apiGroups": [""], "resources": ["services", "nodes"], "verbs": ["list", "watch"]},
+    {"apiGroups": [""], "resources": ["services/status", "nodes/status"], "verbs": ["patch"]},
+]
+
+
+def _cluster_role(name: str, rules: list[dict[str, Any]], labels: dict[str, str] | None = None) -> Object:
+    metadata = {"name": name, "labels": {**_LABELS, **(labels or {})}}
+    return {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": metadata, "rules": rules}
+
+
+def _cluster_role_binding(name: str, role: str, user: str) -> Object:
+    return {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "ClusterRoleBinding",
+        "metadata": {"name": name, "labels": _LABELS},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
+        "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": user}],
+    }
+
+
+def _authentication_reader(user: str) -> Object:
+    role = "extension-apiserver-authentication-reader"
+    return {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "RoleBinding",
+        "metadata": {"name": user, "namespace": "kube-system", "labels": _LABELS},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": role},
+        "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": user}],
+    }
+
+
+def _service(name: str, ports: list[Object], address: str | None = None) -> Object:
+    spec: Object = {"ports": ports}
+    if address:
+        spec["clusterIP"] = address
+    metadata = {"name": name, "namespace": "kube-system", "labels": {**_LABELS, "app.kubernetes.io/name": name}}
+    return {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec}
+
+
+def _endpoints(service: str, ports: list[Object]) -> Object:
+    labels = {**_LABELS, "kubernetes.io/service-name": service, "endpointslice.kubernetes.io/managed-by": "tfk8s-local"}
+    return {
+        "apiVersion": "discovery.k8s.io/v1",
+        "kind": "EndpointSlice",
+        "metadata": {"name": service, "namespace": "kube-system", "labels": labels},
+        "addressType": "IPv4",
+        "ports": ports,
+        "endpoints": [{"addresses": [paths.BRIDGE_ADDRESS], "conditions": {"ready": True}}],
+    }
+
+
+def _metrics_api() -> Object:
+    return {
+        "apiVersion": "apiregistration.k8s.io/v1",
+        "kind": "APIService",
+        "metadata": {"name": "v1beta1.metrics.k8s.io", "labels": _LABELS},
+        "spec": {
+            "group": "metrics.k8s.io",
+            "version": "v1beta1",
+            "groupPriorityMinimum": 100,
+            "versionPriority": 100,
+            "service": {"name": "metrics-server", "namespace": "kube-system", "port": 443},
+            "caBundle": base64.b64encode(pki("ca.crt").read_bytes()).decode(),
+        },
+    }

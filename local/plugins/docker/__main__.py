@@ -1,0 +1,10 @@
+"""Runs the stand-in: `python -m local.plugins.docker [address of the engine]`."""
+
+from local.plugins.stubs import use_stubs_only
+
+use_stubs_only()
+
+from local.plugins.docker.provider import DockerStandIn  # noqa: E402  # the stubs must be in place
+from local.plugins.serve import serve  # noqa: E402  # same
+
+serve(DockerStandIn)

@@ -1,0 +1,162 @@
+"""Stack files as text: the only writer of them.
+
+A value is replaced where it stands and nothing else is touched, so comments, order, quotes, flow style, line width
+and line ends stay as their author left them, and a release is a diff of one line.
+"""
+
+import copy
+import difflib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Mapping, MutableMapping
+from pathlib import Path
+from typing import Self, cast
+
+from ops.problem import CommandError
+from ops.yamltext import KeyPath, YamlError, span_of, words_of
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def stack_file_of(stack: str, root: Path = ROOT) -> Path:
+    """The file of a stack, which lies beside `Pulumi.yaml`.
+
+    Raises:
+        CommandError: There is none; names the stacks that exist.
+    """
+    path = root / f"Pulumi.{stack}.yaml"
+    if not path.is_file():
+        known = sorted(file.name.removeprefix("Pulumi.").removesuffix(".yaml") for file in root.glob("Pulumi.*.yaml"))
+        close = difflib.get_close_matches(stack, known, n=1)
+        hint = f"did you mean {close[0]}?" if close else "name one of them, or give its file with --file"
+        msg = f"no stack is called {stack!r}\n    stacks in {root}: {', '.join(known) or 'none'}\n    {hint}"
+        raise CommandError(msg)
+    return path
+
+
+class StackFile:
+    """One stack file, read once; edits are collected and written at the end, all or none."""
+
+    path: Path
+    text: str
+    """As it is on disk, or was when it was read."""
+
+    def __init__(self, path: Path, text: str) -> None:
+        self.path = path
+        self.text = text
+        self._edited = text
+        try:
+            words_of(text)
+        except YamlError as error:
+            msg = f"{path}{error.place} is no stack file: {error}"
+            raise CommandError(msg) from None
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Reads a stack file.
+
+        Raises:
+            CommandError: It cannot be read, or is no YAML mapping.
+        """
+        try:
+            with path.open(encoding="utf-8", newline="") as file:
+                return cls(path, file.read())
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+            msg = f"{path} cannot be read: {reason}"
+            raise CommandError(msg) from None
+
+    def get(self, keys: KeyPath) -> object:
+        """The value at a key path of the edited file; None where there is none."""
+        here: object = words_of(self._edited)
+        for key in keys:
+            here = cast("Mapping[str, object]", here).get(key) if isinstance(here, Mapping) else None
+        return here
+
+    def set(self, keys: KeyPath, value: str) -> None:
+        """Replaces one scalar, in the quotes it has.
+
+        Raises:
+            CommandError: There is no such scalar, or replacing it would change something else too.
+        """
+        before = self._edited
+        span = span_of(before, keys)
+        if span is None:
+            msg = f"{self.path}: there is no single value at {'.'.join(keys[1:])}"
+            raise CommandError(msg)
+        expected = copy.deepcopy(words_of(before))
+        _put(expected, keys, value)
+        for spelling in _spellings(value, before[span.start]):
+            after = before[: span.start] + spelling + before[span.end :]
+            if _says(after, expected):
+                self._edited = after
+                return
+        msg = f"{self.path}:{span.line}: {'.'.join(keys[1:])} cannot be replaced by itself; edit it by hand"
+        raise CommandError(msg)
+
+    def diff(self) -> str:
+        """The lines that changed, as a patch without context."""
+        lines = difflib.unified_diff(
+            self.text.splitlines(), self._edited.splitlines(), self.path.name, self.path.name, n=0, lineterm=""
+        )
+        return "\n".join(lines)
+
+    def write(self) -> None:
+        """Writes the edits in one step: a reader sees the old file or the new one.
+
+        Raises:
+            CommandError: The file was changed by somebody else since it was read, or cannot be written.
+        """
+        if type(self).read(self.path).text != self.text:
+            msg = f"{self.path} was changed by somebody else meanwhile; nothing was written. Run the command again"
+            raise CommandError(msg)
+        try:
+            _replace_file(self.path.resolve(), self._edited)
+        except OSError as error:
+            msg = f"{self.path} cannot be written: {error.strerror}; it is as it was"
+            raise CommandError(msg) from None
+        self.text = self._edited
+
+
+def _says(text: str, words: Mapping[str, object]) -> bool:
+    try:
+        return words_of(text) == words
+    except YamlError:
+        return False
+
+
+def _put(words: MutableMapping[str, object], keys: KeyPath, value: str) -> None:
+    here = words
+    for key in keys[:-1]:
+        here = cast("MutableMapping[str, object]", here[key])
+    here[keys[-1]] = value
+
+
+def _spellings(value: str, first: str) -> Iterable[str]:
+    """Ways to write a string, the one used so far first; `first` is the first character of what stands there."""
+    single = "'" + value.replace("'", "''") + "'"
+    double = json.dumps(value, ensure_ascii=False)
+    match first:
+        case '"':
+            return (double,)
+        case "'":
+            return (single, double)
+        case _:
+            return (value, double)
+
+
+def _replace_file(path: Path, text: str) -> None:
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", text=False)
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        shutil.copymode(path, temporary)
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise

@@ -1,0 +1,137 @@
+"""The embedded default as an end-to-end test sees it: the make verbs, the API server, the store, the models."""
+
+import os
+import re
+import subprocess
+import time
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import httpx
+from ruamel.yaml import YAML
+
+from local import paths
+from local.cluster import credentials
+from local.cluster.api import connect
+
+_YAML: Any = YAML(typ="safe")
+
+VERB_SECONDS = 1500
+"""Longest a make verb may take; cold builds included."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Done:
+    """A command that ended."""
+
+    status: int
+    text: str
+    """What it printed, both streams as a terminal would show them."""
+
+    seconds: float
+
+    def stack_changes(self) -> dict[str, int]:
+        """What the engine did, by word: `{"unchanged": 27}`."""
+        line = re.search(r"stack\s+done in .*?: (.*)", self.text)
+        assert line, self.text
+        return {word: int(count) for count, word in re.findall(r"(\d+) (\w+)", line[1])}
+
+
+def make(verb: str, environment: Mapping[str, str] | None = None) -> Done:
+    """Runs a make verb of this checkout to its end."""
+    started = time.monotonic()
+    done = subprocess.run(
+        ["make", "--no-print-directory", verb],
+        cwd=paths.ROOT,
+        env={**os.environ, **(environment or {})},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=VERB_SECONDS,
+        check=False,
+    )
+    print(done.stdout)
+    return Done(status=done.returncode, text=done.stdout, seconds=time.monotonic() - started)
+
+
+def words(stack: str = "local") -> Any:
+    """The `config` of a committed stack file, to be changed by a test."""
+    return _YAML.load(paths.ROOT / f"Pulumi.{stack}.yaml")["config"]
+
+
+class Platform:
+    """The running platform."""
+
+    def __init__(self, scratch: Path) -> None:
+        self._overrides = scratch / "overrides.yaml"
+
+    def up(self, config: Mapping[str, Any] | None = None) -> Done:
+        """`make up`, with the `tfk8s:` keys of this configuration in place of the committed ones."""
+        if config is None:
+            return make("up")
+        ours = {key: value for key, value in config.items() if key.startswith("tfk8s:")}
+        _YAML.dump({"config": ours}, self._overrides)
+        return make("up", {"TFK8S_OVERRIDES": str(self._overrides)})
+
+    def get(self, path: str, **query: str) -> Any:
+        """An object or a list from the API server."""
+        with connect(credentials.ADMIN) as client:
+            answer = client.get(path, params=query)
+            answer.raise_for_status()
+            return answer.json()
+
+    def post(self, path: str, body: Mapping[str, Any]) -> httpx.Response:
+        """The API server's answer to a create."""
+        with connect(credentials.ADMIN) as client:
+            return client.post(path, json=body)
+
+    def delete(self, path: str) -> None:
+        """Deletes an object at once."""
+        with connect(credentials.ADMIN) as client:
+            client.delete(path, params={"gracePeriodSeconds": "0"}).raise_for_status()
+
+    def pods(self, namespace: str = "ml") -> dict[str, Any]:
+        """Pods by name, those that are leaving left out."""
+        items = cast("list[Any]", self.get(f"/api/v1/namespaces/{namespace}/pods")["items"])
+        return {pod["metadata"]["name"]: pod for pod in items if "deletionTimestamp" not in pod["metadata"]}
+
+    def serving_pods(self) -> dict[str, str]:
+        """UIDs of the server pods by name, restarts included: what must stay when nothing changes."""
+        return {
+            name: f"{pod['metadata']['uid']} restarts {pod['status']['containerStatuses'][0]['restartCount']}"
+            for name, pod in self.pods().items()
+            if pod["metadata"]["labels"].get("app.kubernetes.io/component") == "serving"
+        }
+
+    def replicas(self, deployment: str = "digits-v1") -> int:
+        """What the autoscaler wants now."""
+        return self.get(f"/apis/apps/v1/namespaces/ml/deployments/{deployment}")["spec"]["replicas"]
+
+    def log(self, job: str) -> str:
+        """What the last pod of a Job printed."""
+        pods = self.get("/api/v1/namespaces/ml/pods", labelSelector=f"batch.kubernetes.io/job-name={job}")["items"]
+        newest = max(pods, key=lambda pod: pod["metadata"]["creationTimestamp"])
+        with connect(credentials.ADMIN) as client:
+            return client.get(f"/api/v1/namespaces/ml/pods/{newest['metadata']['name']}/log").text
+
+
+def until(what: str, seconds: float, condition: Any) -> None:
+    """Waits until the condition holds; fails with its name if it does not in time."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {seconds:.0f} s: {what}"
+        time.sleep(1)
+
+
+@contextmanager
+def changed_training_code() -> Generator[None]:
+    """One more file in the training image for as long as the block runs."""
+    extra = paths.ROOT / "training" / "changed_by_e2e.py"
+    extra.write_text('"""Makes the image another one."""\n')
+    try:
+        yield
+    finally:
+        extra.unlink()

@@ -1,0 +1,88 @@
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from infra.checks import require_valid
+from tests.unit.words import TODAY, changed, found, only
+
+
+def test_a_worst_case_exactly_at_the_quota_passes() -> None:
+    assert found() == ()  # the sound stack's quotas are exactly its worst case
+
+
+@pytest.mark.parametrize(
+    ("path", "below", "needed"),
+    [
+        ("requests.cpu", "1999m", "2"),
+        ("requests.memory", "4095Mi", "4Gi"),
+        ("requests.gpu", 3, "4"),
+        ("limits.cpu", "3999m", "4"),
+        ("limits.memory", "4095Mi", "4Gi"),
+        ("pods", 3, "4"),
+    ],
+)
+def test_a_quota_a_little_too_small_is_refused_with_the_one_that_would_do(
+    path: str, below: object, needed: str
+) -> None:
+    finding = only("quota", (f"tenants.serve.quota.{path}", below))
+    assert finding.path == f"tfk8s:tenants.serve.quota.{path}"
+    assert f"worst case {needed} > quota {below}: " in finding.message
+    assert finding.fix.startswith(f"raise the quota to {needed}")
+    assert finding.severity == "error"
+
+
+def test_the_message_shows_the_whole_sum() -> None:
+    finding = only("quota", ("trainingJobs.digits.tenant", "serve"), ("tenants.serve.quota", {
+        "requests": {"cpu": 4, "memory": "8Gi", "gpu": 5}, "limits": {"cpu": 8, "memory": "16Gi"}
+    }))  # fmt: skip
+    assert finding.message == (
+        "worst case 2 + 4 = 6 > quota 5: trainingJobs.digits (1 worker) x 2 = 2; "
+        "models.digits (3 replicas at most + 1 while rolling out = 4 pods) x 1 = 4"
+    )
+    assert finding.fix == "raise the quota to 6, or lower models.digits.autoscaling.maxReplicas to 2"
+
+
+def test_no_maximum_below_the_minimum_is_proposed() -> None:
+    finding = only("quota", ("tenants.serve.quota.pods", 3), ("models.digits.autoscaling.minReplicas", 3))
+    assert finding.fix == "raise the quota to 4"
+
+
+def test_pods_are_not_counted_where_the_quota_does_not() -> None:
+    quota = {"requests": {"cpu": 2, "memory": "4Gi", "gpu": 4}, "limits": {"cpu": 4, "memory": "4Gi"}}
+    assert found(("tenants.serve.quota", quota)) == ()
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(1, 60), st.integers(1, 9) | st.integers(1, 100).map("{}%".format), st.integers(0, 60))
+def test_what_the_fix_proposes_does_work(most: int, max_surge: int | str, quota: int) -> None:
+    shape = {"resources": {"cpu": "1m", "memory": 1, "gpu": 1}, "rollout": {"maxSurge": max_surge}}
+    changes = [(f"models.digits.{key}", value) for key, value in shape.items()]
+    changes += [("tenants.serve.quota.pods", 1000), ("tenants.serve.quota.requests.gpu", quota)]
+    refused = found(*changes, ("models.digits.autoscaling.maxReplicas", most))
+    if not refused:
+        return
+    (finding,) = refused
+    for word in finding.fix.split(", or "):
+        value = int(word.rpartition(" ")[2])
+        raised = [("tenants.serve.quota.requests.gpu", value)] if "quota" in word else []
+        lowered = most if raised else value
+        require_valid(changed(*changes, ("models.digits.autoscaling.maxReplicas", lowered), *raised), TODAY)
+
+
+@pytest.mark.parametrize(
+    ("section", "limits"),
+    [
+        ("models.digits.resources", {"cpu": "499m", "memory": "1Gi"}),
+        ("models.digits.resources", {"cpu": 1, "memory": "1023Mi"}),
+        ("trainingJobs.digits.resources", {"cpu": "1999m", "memory": "8Gi"}),
+        ("tenants.serve.containerDefaults", {"cpu": "99m", "memory": "512Mi"}),
+    ],
+)
+def test_a_limit_a_little_below_its_request_is_refused(section: str, limits: dict[str, object]) -> None:
+    finding = only("limits", (f"{section}.limits", limits))
+    assert finding.path.startswith(f"tfk8s:{section}.limits.")
+    assert " < request " in finding.message
+
+
+def test_a_limit_equal_to_its_request_passes() -> None:
+    assert found(("models.digits.resources.limits", {"cpu": "500m", "memory": "1Gi"})) == ()

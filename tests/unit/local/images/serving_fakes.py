@@ -1,0 +1,50 @@
+"""A model without TensorFlow."""
+
+import numpy as np
+
+from local.images.serving.config import ModelConfig
+from local.images.serving.metrics import Metrics
+from local.images.serving.rest import RestApi
+from local.images.serving.signature import Signature, TensorInfo
+from local.images.serving.status import ServingError
+from local.images.serving.versions import LoadPolicy, Versions
+
+ONCE = LoadPolicy(max_num_load_retries=0, interval_seconds=0)
+
+
+class FakeModel:
+    """Doubles its input `x`; `slow` takes too long."""
+
+    signatures = {
+        "serving_default": Signature(
+            inputs={"x": TensorInfo(dtype="DT_FLOAT", shape=(-1, 2))}, method_name="tensorflow/serving/predict"
+        ),
+        "slow": Signature(inputs={"x": TensorInfo(dtype="DT_FLOAT", shape=None)}, method_name="other"),
+        "label": Signature(
+            inputs={"x": TensorInfo(dtype="DT_STRING", shape=None)}, method_name="tensorflow/serving/classify"
+        ),
+    }
+
+    def run(self, signature_name, inputs):
+        if signature_name == "slow":
+            raise ServingError("DEADLINE_EXCEEDED", "Timed out waiting for notification")
+        return {"y": np.asarray(inputs["x"]) * 2}
+
+    def signature_def_json(self):
+        return '{"signature_def": {}}'
+
+
+def served(base, *, load=lambda _path: FakeModel(), versions=(1,), labels=None, policy=ONCE, early_labels=False):
+    """Versions of one model, `digits`, whose directories are made."""
+    for version in versions:
+        (base / str(version)).mkdir(exist_ok=True)
+    config = ModelConfig(name="digits", base_path=str(base), latest=0, version_labels=labels or {})
+    found = Versions([config], load, policy, early_labels=early_labels)
+    found.reconcile()
+    return found
+
+
+def api(versions):
+    """REST API over the versions, with the metrics it counts in."""
+    metrics = Metrics()
+    return RestApi(versions, metrics), metrics

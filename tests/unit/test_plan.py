@@ -1,0 +1,110 @@
+from decimal import Decimal
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from infra.plan import Plan, largest_replicas, make_plan, shown, surge_pods
+from infra.settings import Percent, parse
+from tests.unit.words import Words, changed, sound, stack
+
+
+def plan(*changes: tuple[str, object]) -> Plan:
+    parsed = parse(changed(*changes))
+    assert parsed.findings == ()
+    return make_plan(parsed.settings)
+
+
+def test_the_worst_case_of_a_model_is_its_maximum_and_the_surge() -> None:
+    requests, limits = plan().worst("serve")
+    assert (requests.cpu, requests.memory, requests.gpu, requests.pods) == (Decimal(2), 4 * 2**30, 4, 4)
+    assert (limits.cpu, limits.memory) == (Decimal(4), 4 * 2**30)
+
+
+def test_the_worst_case_of_a_job_is_its_one_worker() -> None:
+    requests, limits = plan().worst("train")
+    assert (requests.cpu, requests.gpu, requests.pods) == (Decimal(2), 2, 1)
+    assert limits.memory == 8 * 2**30
+
+
+def test_a_tenant_that_trains_and_serves_needs_both_at_once() -> None:
+    assert plan(("trainingJobs.digits.tenant", "serve")).worst("serve")[0].gpu == 6
+    assert plan(("trainingJobs.digits.tenant", "serve")).worst("train")[0].gpu == 0
+
+
+def test_limits_not_given_are_the_requests() -> None:
+    requests, limits = plan(("models.digits.resources", {"cpu": 1, "memory": "1Gi"})).worst("serve")
+    assert requests == limits
+
+
+def test_the_reason_of_a_demand_says_how_many_pods_and_why() -> None:
+    (demand,) = plan(("models.digits.rollout", {"maxSurge": "50%"})).demands["serve"]
+    assert demand.path == "models.digits"
+    assert demand.reason == "3 replicas at most + 2 while rolling out = 5 pods"
+
+
+def test_the_drain_is_propagation_and_longest_request_and_margin() -> None:
+    model = plan(("models.digits.requestTimeout", "7s"), ("models.digits.drain", {"propagation": "20s"})).models[
+        "digits"
+    ]
+    assert (str(model.pre_stop), str(model.needed_grace), str(model.grace)) == ("27s", "32s", "32s")
+
+
+def test_a_grace_period_that_is_given_is_taken() -> None:
+    model = plan(("models.digits.drain", {"gracePeriod": "1m"})).models["digits"]
+    assert (str(model.needed_grace), str(model.grace)) == ("15s", "1m")
+
+
+def test_a_rollout_takes_one_start_and_drain_for_each_wave_of_surge_pods() -> None:
+    model = plan(("models.digits.startup", "45s"), ("models.digits.rollout", {"maxSurge": 2})).models["digits"]
+    assert str(model.progress_deadline) == "1m"
+    assert str(model.rollout_timeout) == "2m"  # 3 replicas, 2 at a time
+
+
+@pytest.mark.parametrize(("cpu", "threads"), [("500m", 1), (1, 1), ("2500m", 2), (4, 4)])
+def test_threads_are_the_whole_cores_of_the_limit(cpu: object, threads: int) -> None:
+    limits = {"cpu": cpu, "memory": "1Gi"}
+    assert plan(("models.digits.resources.limits", limits)).models["digits"].threads == threads
+
+
+def test_a_run_is_named_by_job_and_version_and_outlasts_its_deadline() -> None:
+    job = plan(("trainingJobs.digits.deadline", "1h")).jobs["digits"]
+    assert (job.run, str(job.timeout)) == ("digits-v3", "1h2m")
+
+
+def test_prices_follow_requests_and_replicas() -> None:
+    prices = {"cpuCore": "1 EUR", "memoryGib": "0.5 EUR", "gpu": "2 EUR"}
+    found = plan(("policy.prices", prices))
+    assert str(found.models["digits"].price_per_hour_min) == "3 EUR"  # 0.5 x 1 + 1 x 0.5 + 1 x 2
+    assert str(found.models["digits"].price_per_hour_max) == "9 EUR"
+    assert str(found.jobs["digits"].price_per_hour) == "8 EUR"
+    assert str(found.price_per_hour) == "3 EUR"
+
+
+def test_the_default_price_card_is_opencosts() -> None:
+    assert str(plan().models["digits"].price_per_hour_min) == "0.97 USD"
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(1, 500), st.integers(1, 20) | st.integers(1, 100).map(Percent))
+def test_the_most_replicas_that_fit_do_fit_and_one_more_does_not(pods: int, max_surge: int | Percent) -> None:
+    replicas = largest_replicas(max_surge, pods)
+    assert replicas < 1 or replicas + surge_pods(max_surge, replicas) <= pods
+    assert replicas + 1 + surge_pods(max_surge, replicas + 1) > pods
+
+
+@pytest.mark.parametrize(
+    ("amount", "resource", "text"), [("0.5", "cpu", "500m"), (2**31, "memory", "2Gi"), (3, "gpu", "3")]
+)
+def test_sums_are_shown_as_kubernetes_writes_them(amount: str, resource: str, text: str) -> None:
+    assert str(shown(Decimal(amount), resource)) == text
+
+
+def test_prod_serves_with_21_gpus_at_worst() -> None:
+    assert make_plan(parse(stack("prod")).settings).worst("ml-serving")[0].gpu == 21
+
+
+def test_a_stack_without_workloads_needs_nothing() -> None:
+    words: Words = {**sound(), "models": {}, "trainingJobs": {}}
+    found = make_plan(parse(words).settings)
+    assert (found.worst("serve")[0].pods, str(found.price_per_hour)) == (0, "0 USD")

@@ -1,0 +1,183 @@
+"""One tiny real training on two pretend GPUs, and what it published. TensorFlow is imported once for all of it."""
+
+import math
+from collections.abc import Callable
+from contextlib import redirect_stdout
+from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from contract import store
+from contract.exits import Exit, Failure
+from contract.manifest import Manifest
+from contract.run import RunDefinition, RunEnvironment
+from training.data import Digits, load
+from training.train import run_once
+
+DEFINITION = RunDefinition(args={"epochs": 2}, gpus=2)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A run in a store of its own, in which an attempt had crashed before."""
+
+    run: RunEnvironment
+    said: list[str]
+    manifest: Manifest
+    digits: Digits
+    predict: Callable[[NDArray[np.float32]], NDArray[np.float32]]
+    signature: Any
+
+    @property
+    def model_dir(self) -> Path:
+        return Path(self.run.store) / "digits"
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    root = tmp_path_factory.mktemp("store")
+    (root / "digits" / ".tmp-1-crashed").mkdir(parents=True)
+    (root / "digits" / ".logs" / "1").mkdir(parents=True)
+    (root / "digits" / ".logs" / "1" / "events.of.the.crashed.attempt").touch()
+    run = RunEnvironment(
+        model="digits", version=1, definition=DEFINITION, gpu_mode="pretend", image="train@sha256:1", store=str(root)
+    )
+    said = StringIO()
+    with redirect_stdout(said):
+        last = run_once(run, store.staging_path(root, "digits", 1))
+    manifest = store.verify(root / "digits" / "1", model="digits", version=1)
+    from training.untyped import tf  # noqa: PLC0415  not before it is needed, like the code under test
+
+    loaded = tf.saved_model.load(str(root / "digits" / "1"))
+    signature = loaded.signatures["serving_default"]
+
+    def predict(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+        # The signature does not keep the loaded model alive.
+        return loaded.signatures["serving_default"](pixels=tf.constant(pixels))["probabilities"].numpy()
+
+    return Trained(run, [*said.getvalue().splitlines(), last], manifest, load(), predict, signature)
+
+
+def test_the_published_model_is_the_one_that_was_judged(trained: Trained) -> None:
+    probabilities = trained.predict(trained.digits.test.images)
+    labels = trained.digits.test.labels
+    accuracy = float((probabilities.argmax(axis=1) == labels).mean())
+    loss = float(-np.log(probabilities[np.arange(len(labels)), labels]).mean())
+    assert trained.manifest.metrics["testAccuracy"] == pytest.approx(accuracy, abs=1e-6)
+    assert trained.manifest.metrics["testLoss"] == pytest.approx(loss, abs=1e-4)
+    assert accuracy > 0.8
+
+
+def test_the_serving_signature_is_explicit(trained: Trained) -> None:
+    inputs, outputs = trained.signature.structured_input_signature[1], trained.signature.structured_outputs
+    assert {name: (spec.dtype.name, spec.shape.as_list()) for name, spec in inputs.items()} == {
+        "pixels": ("float32", [None, 8, 8])
+    }
+    assert {name: (spec.dtype.name, spec.shape.as_list()) for name, spec in outputs.items()} == {
+        "probabilities": ("float32", [None, 10])
+    }
+
+
+@pytest.mark.parametrize("count", [1, 3, 64])
+def test_any_number_of_raw_images_gives_probabilities(trained: Trained, count: int) -> None:
+    probabilities = trained.predict(trained.digits.test.images[:count])
+    assert probabilities.shape == (count, 10)
+    assert probabilities.sum(axis=1) == pytest.approx(np.ones(count), abs=1e-5)
+
+
+def test_the_manifest_says_where_the_version_comes_from(trained: Trained) -> None:
+    manifest = trained.manifest
+    assert manifest.definition == DEFINITION
+    assert manifest.image == "train@sha256:1"
+    assert manifest.data_digest == trained.digits.digest
+    assert manifest.metrics["trainExamples"] == 1279
+    assert manifest.metrics["epochs"] == 2
+
+
+def test_each_epoch_is_one_line_and_the_last_line_is_the_result(trained: Trained) -> None:
+    assert trained.said[0] == "removed .tmp-1-crashed, left by an attempt that crashed"
+    assert trained.said[1].startswith("training digits version 1: 2 epochs of 1279 digits in batches of 64 on 2 GPUs")
+    assert [line.split(":")[0] for line in trained.said[2:4]] == ["epoch 1/2", "epoch 2/2"]
+    assert trained.said[4].startswith("published digits version 1: test accuracy 0.")
+    assert len(trained.said) == 5
+
+
+def test_nothing_else_is_left_in_the_store(trained: Trained) -> None:
+    assert sorted(path.name for path in trained.model_dir.iterdir()) == [".logs", "1"]
+
+
+def test_the_logs_hold_the_curves_of_this_attempt_for_tensorboard(trained: Trained) -> None:
+    from training.untyped import tf  # noqa: PLC0415  not before it is needed, like the code under test
+
+    (file,) = (trained.model_dir / ".logs" / "1").iterdir()
+    events = [tf.compat.v1.Event.FromString(record.numpy()) for record in tf.data.TFRecordDataset(str(file))]
+    points = [(event.step, value) for event in events for value in event.summary.value]
+    assert {value.metadata.plugin_data.plugin_name for step, value in points if step == 1} == {"scalars"}
+    assert [step for step, value in points if value.tag == "accuracy/validation"] == [1, 2]
+    assert {value.tag for _, value in points} == {
+        "loss/train",
+        "loss/validation",
+        "accuracy/train",
+        "accuracy/validation",
+    }
+
+
+def test_the_second_run_finds_the_first_ones_version(trained: Trained) -> None:
+    line = run_once(trained.run, store.staging_path(Path(trained.run.store), "digits", 1))
+    assert line.endswith("nothing to train")
+
+
+@pytest.mark.parametrize("mode", ["exclusive", "timeSlicing", "mps", "mig"])
+def test_fewer_gpus_than_asked_for_is_an_error_of_its_own(trained: Trained, mode: str) -> None:
+    from training.strategy import make_strategy  # noqa: PLC0415  imports TensorFlow
+
+    assert trained
+    with pytest.raises(Failure, match=f"gpus is 4 in mode {mode}, and TensorFlow sees 0") as caught:
+        make_strategy(4, mode)
+    assert caught.value.code == Exit.NO_GPU
+
+
+def test_a_disk_that_fills_up_during_the_export_is_said_in_plain_words(
+    trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from training.model import build, export  # noqa: PLC0415  imports TensorFlow
+    from training.untyped import tf  # noqa: PLC0415  as above
+
+    def save(*_: object, **__: object) -> None:
+        raise tf.errors.UnknownError(
+            None, None, "{{function_node __wrapped__SaveV2}} x; No space left on device [Op:SaveV2]"
+        )
+
+    assert trained
+    monkeypatch.setattr(tf.saved_model, "save", save)
+    with pytest.raises(OSError, match="No space left on device") as caught:
+        export(build(), tmp_path)
+    assert caught.value.strerror == "No space left on device"
+    assert caught.value.filename == str(tmp_path)
+
+
+def test_a_training_that_diverges_publishes_nothing(
+    trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from training import loop, work  # noqa: PLC0415  imports TensorFlow
+
+    def diverge(*arguments: Any) -> None:  # takes loop.train's arguments
+        broken = loop.Score(math.nan, 0.1)
+        arguments[-1](loop.Epoch(1, broken, broken, 0.1))
+
+    def any_devices(_gpus: int, _mode: str) -> None:
+        """Devices cannot be configured twice in one process."""
+
+    monkeypatch.setattr(work, "make_strategy", any_devices)
+    monkeypatch.setattr(work, "train", diverge)
+    run = RunEnvironment(
+        model="digits", version=2, definition=RunDefinition(), gpu_mode="pretend", image="i", store=str(tmp_path)
+    )
+    with pytest.raises(Failure, match=r"the loss is nan after epoch 1: lower args\.learningRate \(0\.002\)"):
+        run_once(run, store.staging_path(tmp_path, "digits", 2))
+    assert store.versions(tmp_path, "digits") == []

@@ -1,0 +1,104 @@
+"""Words of stack files for tests of settings, plan and checks: one sound stack, and changes of it."""
+
+import copy
+from collections.abc import Mapping
+from datetime import date
+from typing import Final, cast
+
+from ruamel.yaml import YAML
+
+from infra.checks import examine
+from infra.finding import Finding
+from ops.stackfile import ROOT
+
+TODAY: Final = date(2026, 1, 31)
+DIGEST: Final = "sha256:" + "a1" * 32
+GONE: Final = object()
+"""Takes a key away."""
+
+Words = dict[str, object]
+
+
+def sound() -> Words:
+    """A stack without any finding; each quota is exactly what is needed at worst."""
+    return {
+        "cluster": {"context": "test"},
+        "images": {
+            "training": {"ref": f"registry.example.org/train:1@{DIGEST}"},
+            "serving": {"ref": f"tensorflow/serving:2.20.0@{DIGEST}"},
+            "devicePlugin": {"ref": f"nvcr.io/nvidia/k8s-device-plugin:v0.20.0@{DIGEST}"},
+        },
+        "store": {"nfs": {"server": "10.0.0.1", "path": "/exports"}},
+        "gpu": {"mode": "exclusive"},
+        "tenants": {
+            "train": {
+                "quota": {"requests": {"cpu": 2, "memory": "4Gi", "gpu": 2}, "limits": {"cpu": 4, "memory": "8Gi"}}
+            },
+            "serve": {
+                "quota": {
+                    "requests": {"cpu": 2, "memory": "4Gi", "gpu": 4},
+                    "limits": {"cpu": 4, "memory": "4Gi"},
+                    "pods": 4,
+                }
+            },
+        },
+        "trainingJobs": {
+            "digits": {
+                "tenant": "train",
+                "version": 3,
+                "gpus": 2,
+                "resources": {"cpu": 2, "memory": "4Gi", "limits": {"cpu": 4, "memory": "8Gi"}},
+                "args": {"epochs": 3},
+            }
+        },
+        "models": {
+            "digits": {
+                "tenant": "serve",
+                "resources": {"cpu": "500m", "memory": "1Gi", "gpu": 1, "limits": {"cpu": 1, "memory": "1Gi"}},
+                "tracks": {"stable": {"version": 3}},
+                "autoscaling": {"minReplicas": 1, "maxReplicas": 3},
+            }
+        },
+    }
+
+
+def part(*keys: str) -> Words:
+    """A section of the sound stack."""
+    here = sound()
+    for key in keys:
+        here = cast("Words", here[key])
+    return here
+
+
+def changed(*changes: tuple[str, object]) -> Words:
+    """The sound stack with values put at dotted key paths; sections on the way are made, `GONE` takes away."""
+    words = sound()
+    for path, value in changes:
+        *parents, last = path.split(".")
+        here = words
+        for parent in parents:
+            here = cast("Words", here.setdefault(parent, {}))
+        if value is GONE:
+            del here[last]
+        else:
+            here[last] = copy.deepcopy(value)
+    return words
+
+
+def found(*changes: tuple[str, object]) -> tuple[Finding, ...]:
+    """Everything that is said about the changed stack."""
+    return examine(changed(*changes), TODAY).findings
+
+
+def only(check: str, *changes: tuple[str, object]) -> Finding:
+    """The one thing that is said about the changed stack, by the check that should say it."""
+    findings = found(*changes)
+    assert [finding.check for finding in findings] == [check], [finding.text() for finding in findings]
+    return findings[0]
+
+
+def stack(name: str) -> Words:
+    """The words of a committed stack file."""
+    text = (ROOT / f"Pulumi.{name}.yaml").read_text(encoding="utf-8")
+    file = cast("Mapping[str, Words]", YAML(typ="safe", pure=True).load(text))  # pyright: ignore[reportUnknownMemberType] - ruamel.yaml is untyped
+    return {key.removeprefix("tfk8s:"): value for key, value in file["config"].items() if key.startswith("tfk8s:")}

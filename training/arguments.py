@@ -1,0 +1,73 @@
+"""The arguments of a training: their defaults, their ranges and everything that can be wrong with them."""
+
+from dataclasses import dataclass
+
+from contract.exits import Exit, Failure
+from contract.run import RunDefinition
+from training.data import DATA_VERSIONS
+
+LARGEST_SEED = 2**32 - 1
+"""What NumPy's seed takes."""
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """The arguments of a training, by the names of a definition's `args` in snake case."""
+
+    epochs: int = 12
+    """Passes over the train part, 1 to 1000."""
+
+    batch_size: int = 64
+    """Examples of one step over all replicas; divisible by their number."""
+
+    learning_rate: float = 0.002
+    """Of Adam, above 0 and at most 1."""
+
+
+def parse(definition: RunDefinition) -> Arguments:
+    """Read the arguments of a definition.
+
+    Raises:
+        Failure: With every problem at once, each naming key, value and range.
+    """
+    names = {"epochs", "batchSize", "learningRate"}
+    problems = [
+        f"args.{name} is unknown: known are {', '.join(sorted(names))}" for name in definition.args if name not in names
+    ]
+    chosen = Arguments(
+        epochs=_whole(definition, "epochs", Arguments.epochs, 1000, problems),
+        batch_size=_whole(definition, "batchSize", Arguments.batch_size, 1_000_000, problems),
+        learning_rate=_rate(definition, problems),
+    )
+    replicas = max(1, definition.gpus)
+    if chosen.batch_size % replicas:
+        problems.append(f"args.batchSize is {chosen.batch_size}: must be divisible by {replicas}, the number of GPUs")
+    if definition.workers != 1:
+        problems.append(f"workers is {definition.workers}: this training code runs on 1")
+    if definition.seed > LARGEST_SEED:
+        problems.append(f"seed is {definition.seed}: must be at most {LARGEST_SEED}")
+    if definition.data_version not in (None, *DATA_VERSIONS):
+        problems.append(
+            f"dataVersion is {definition.data_version!r}: this training code has {', '.join(DATA_VERSIONS)}"
+        )
+    if problems:
+        raise Failure(Exit.BAD_INPUT, f"the definition is wrong: {'; '.join(problems)}")
+    return chosen
+
+
+def _whole(definition: RunDefinition, name: str, default: int, most: int, problems: list[str]) -> int:
+    value = definition.args.get(name, default)
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= most:
+        return value
+    problems.append(f"args.{name} is {value!r}: must be a whole number from 1 to {most}")
+    return default
+
+
+def _rate(definition: RunDefinition, problems: list[str]) -> float:
+    value = definition.args.get("learningRate", Arguments.learning_rate)
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= 1:
+        return float(value)
+    problems.append(f"args.learningRate is {value!r}: must be a number above 0 and at most 1")
+    return Arguments.learning_rate
