@@ -26,7 +26,7 @@ status: $(VENV)/.ready  ## what runs on the embedded cluster
 	@$(PYTHON) -m local status
 
 test: $(VENV)/.ready  ## unit tests: no cluster, no network, no engine
-	@$(PYTHON) -m pytest -n 2
+	@$(PYTHON) -m pytest -n 2 --dist loadfile
 
 e2e: $(VENV)/.ready  ## end-to-end tests on the embedded cluster
 	@$(PYTHON) -m pytest -v tests/e2e
@@ -43,7 +43,7 @@ lock: $(VENV)/.ready  ## write the lock files again from pyproject.toml
 	$(UV_LOCK) --group pyproject.toml:training --group pyproject.toml:tensorflow -c requirements-dev.txt -o training/requirements-tensorflow.txt && \
 	grep -A999 '^uv==' requirements-dev.txt | awk 'NR==1 || /--hash/ {print; next} {exit}' > tools/uv.txt
 
-clean: down  ## remove everything the project put into this checkout and its caches
+clean: $(VENV)/.ready  ## `down`, then remove what the project put into this checkout and its caches
 	@$(PYTHON) -m local clean
 	@rm -rf $(VENV) .local .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 

@@ -13,25 +13,27 @@ from local.cluster import footprint
 from local.progress import LocalError, Progress, to_stdout
 
 GIB = 1024**3
-COLD_BYTES = 25 * GIB
-"""Free space to start from nothing: Go modules and build cache 9, tools 1, images 8, and what the models need."""
-WARM_BYTES = 5 * GIB
-"""Free space with the tools built."""
+TOOLS_BYTES = 10 * GIB
+"""Free space that building the Go tools takes: modules, build cache and the tools themselves."""
+IMAGES_BYTES = 6 * GIB
+"""Free space that the images take, in the builder, in the registry and unpacked for running."""
+RUN_BYTES = 2 * GIB
+"""Free space for the cluster itself, its logs, a few models and a rebuilt training image."""
 MEMORY_BYTES = 6 * GIB
 """Cluster 1.5, training and two servers 2, compilers and image builds 2."""
 
 PORTS = {
-    "API server": paths.API_PORT,
+    "the API server": paths.API_PORT,
     "etcd": paths.ETCD_PORT,
     "etcd's peers": paths.ETCD_PEER_PORT,
-    "image registry": paths.REGISTRY_PORT,
-    "kubelet": paths.KUBELET_PORT,
-    "kubelet's health": paths.KUBELET_HEALTH_PORT,
-    "controller manager": paths.CONTROLLER_MANAGER_PORT,
-    "scheduler": paths.SCHEDULER_PORT,
+    "the image registry": paths.REGISTRY_PORT,
+    "the kubelet": paths.KUBELET_PORT,
+    "the kubelet's health": paths.KUBELET_HEALTH_PORT,
+    "the controller manager": paths.CONTROLLER_MANAGER_PORT,
+    "the scheduler": paths.SCHEDULER_PORT,
     "kube-proxy's metrics": paths.PROXY_METRICS_PORT,
     "kube-proxy's health": paths.PROXY_HEALTH_PORT,
-    "DNS health": paths.DNS_HEALTH_PORT,
+    "CoreDNS's health": paths.DNS_HEALTH_PORT,
     "containerd's streams": paths.CONTAINERD_STREAM_PORT,
 }
 """TCP ports on 127.0.0.1, by what the cluster uses them for."""
@@ -73,7 +75,7 @@ class Facts:
     """Interfaces whose routes overlap with the cluster's networks, and those routes."""
     free_bytes: dict[str, int] = field(default_factory=dict[str, int])
     """Free space by directory."""
-    needed_bytes: int = WARM_BYTES
+    needed_bytes: int = RUN_BYTES
     memory_bytes: int = MEMORY_BYTES
 
 
@@ -106,7 +108,7 @@ def problems(facts: Facts) -> list[str]:
     if facts.kernel_lacks:
         found.append(f"these do not work here: {', '.join(facts.kernel_lacks)}. Inside a container, run it privileged.")
     if other := facts.other_installation:
-        found.append(f"the cluster of {other} has this machine. Stop it first: make -C {other} down")
+        found.append(footprint.occupied(other))
     else:
         found += [_port_problem(taken) for taken in facts.taken]
     for interface, network in facts.overlaps:
@@ -132,7 +134,6 @@ def gather() -> Facts:
     system, machine, uid = platform.system(), platform.machine(), os.geteuid()
     if system != "Linux" or uid != 0:
         return Facts(uid=uid, system=system, machine=machine)
-    cold = not tools.KUBERNETES.destination().is_dir()
     roots = footprint.cgroup_roots()
     return Facts(
         uid=uid,
@@ -141,12 +142,17 @@ def gather() -> Facts:
         missing_packages=[package.name for package in packages.missing()],
         can_install=packages.can_install(),
         other_installation=footprint.other_installation(),
-        kernel_lacks=[*probes.namespaces(paths.CONTAINERD_CACHE), *probes.network()],
+        kernel_lacks=[
+            *probes.namespaces(paths.CONTAINERD_CACHE),
+            *probes.network(),
+            *probes.devices(),
+            *_controllers(),
+        ],
         cgroup_failures=probes.cgroups(roots) if roots else ["/sys/fs/cgroup (nothing is mounted there)"],
         taken=_taken_ports(),
         overlaps=overlaps(Path("/proc/net/route").read_text()),
         free_bytes=_free_bytes([paths.CACHE, paths.LOCAL]),
-        needed_bytes=COLD_BYTES if cold else WARM_BYTES,
+        needed_bytes=_needed_bytes(),
         memory_bytes=os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"),
     )
 
@@ -158,6 +164,20 @@ def overlaps(table: str) -> list[tuple[str, str]]:
     return [(name, str(route)) for name, route in others if any(map(route.overlaps, wanted))]
 
 
+def _controllers() -> list[str]:
+    unified = Path("/sys/fs/cgroup/cgroup.controllers")
+    lacking = probes.lacking_controllers(unified.read_text()) if unified.exists() else []
+    return [f"limits of {name} in cgroups" for name in lacking]
+
+
+def _needed_bytes() -> int:
+    engine = shutil.which("pulumi") is not None or tools.PULUMI.destination().is_dir()
+    built = engine and tools.KUBERNETES.destination().is_dir()
+    repository = paths.REGISTRY_CACHE / "docker/registry/v2/repositories" / paths.TENSORFLOW_IMAGE.split("/", 1)[1]
+    pushed = repository.with_name(repository.name.partition(":")[0]).is_dir()
+    return RUN_BYTES + (0 if built else TOOLS_BYTES) + (0 if pushed else IMAGES_BYTES)
+
+
 def _refuse(facts: Facts) -> None:
     if found := problems(facts):
         raise LocalError(message(found))
@@ -165,7 +185,7 @@ def _refuse(facts: Facts) -> None:
 
 def _port_problem(taken: Taken) -> str:
     holder = f"process {taken.pid} ({taken.command})" if taken.pid else "a process that cannot be seen from here"
-    return f"port {taken.port}, needed for the {taken.use}, is taken by {holder}. End it, then run the command again."
+    return f"port {taken.port}, needed for {taken.use}, is taken by {holder}. End it, then run the command again."
 
 
 def _taken_ports() -> list[Taken]:

@@ -91,7 +91,8 @@ def _apt(*arguments: str) -> None:
     done = subprocess.run([*_APT, *arguments], capture_output=True, text=True, env=environment, check=False)
     if done.returncode:
         tail = "\n".join(f"  {line}" for line in (done.stdout + done.stderr).splitlines()[-ERROR_LINES:])
-        raise LocalError(f"apt-get {' '.join(arguments)} failed:\n{tail}")
+        advice = "Put that right, or install them yourself, then run the command again."
+        raise LocalError(f"apt-get {' '.join(arguments)} failed:\n{tail}\n{advice}")
 
 
 @contextlib.contextmanager

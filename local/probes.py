@@ -48,6 +48,16 @@ def network() -> list[str]:
     return _in_namespaces(["--net"], _NETWORK) if shutil.which("ip") and shutil.which("nft") else []
 
 
+def devices() -> list[str]:
+    """Device files that the kubelet does not start without and that are not there."""
+    return [f"the device {path}" for path in ("/dev/kmsg",) if not Path(path).exists()]
+
+
+def lacking_controllers(text: str) -> list[str]:
+    """Resources that the kubelet must be able to limit and cgroups of version 2 cannot, from `cgroup.controllers`."""
+    return [name for name in ("cpu", "cpuset", "memory", "pids") if name not in text.split()]
+
+
 def cgroups(roots: Iterable[Path]) -> list[str]:
     """Hierarchies in which no cgroup can be made.
 

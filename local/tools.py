@@ -260,7 +260,7 @@ def build_stage(log: str) -> str:
         return f"{compiled} packages compiled"
     if downloads := sum(line.startswith("go: downloading") for line in lines):
         return f"{downloads} modules downloaded"
-    return "reading packages"
+    return "reading and linking packages"
 
 
 def build_error(title: str, log: str) -> str:

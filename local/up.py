@@ -127,7 +127,7 @@ def _accuracy(model: str, version: object) -> str:
     """Held-out accuracy as the training run measured it, from the manifest in the store."""
     number = cast("int", version)
     manifest = verify(version_dir(paths.STORE, model, number), model=model, version=number)
-    return f"{manifest.metrics['test_accuracy']:.4f}"
+    return f"{manifest.metrics['testAccuracy']:.4f}"
 
 
 def _table(outputs: Mapping[str, object], predictions: Mapping[str, Prediction], price: str) -> Table:

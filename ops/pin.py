@@ -75,7 +75,7 @@ def to_resolve(images: tuple[Image, ...], *, update: bool) -> tuple[Image, ...]:
 def resolve(
     images: tuple[Image, ...], digest_of: Callable[[Reference], str], report: Callable[[Resolved], None]
 ) -> tuple[Resolved, ...]:
-    """Asks the registries for all images at once and reports each as it comes; results in the order of the images."""
+    """Asks the registries for all images (one or more) at once, reports each as it comes; results in their order."""
 
     def ask(image: Image) -> Resolved:
         reference = image.reference
@@ -88,7 +88,7 @@ def resolve(
             return Resolved(image=image, reason=str(error))
 
     found: dict[KeyPath, Resolved] = {}
-    with ThreadPoolExecutor(max_workers=len(images) or 1) as pool:
+    with ThreadPoolExecutor(max_workers=len(images)) as pool:
         for done in as_completed([pool.submit(ask, image) for image in images]):
             resolved = done.result()
             found[resolved.image.keys] = resolved

@@ -66,7 +66,8 @@ def parse(raw: Raw) -> Parsed:
             return Parsed(Settings.model_validate(readable), problems)
         except ValidationError as error:
             first = error.errors()[0]
-            set_aside(readable, first["loc"], unknown=first["type"] == "extra_forbidden")
+            if not set_aside(readable, first["loc"], unknown=first["type"] == "extra_forbidden"):
+                raise
 
 
 def key_path(location: Location) -> str:

@@ -37,7 +37,7 @@ _STAND_INS: Final[Mapping[Location, object]] = {
 }
 
 
-def set_aside(words: MutableMapping[str, object], location: Location, *, unknown: bool) -> None:
+def set_aside(words: MutableMapping[str, object], location: Location, *, unknown: bool) -> bool:
     """Makes the place of one error readable.
 
     The part around it with a stand-in is replaced; where there is none, the value is left out, or the smallest
@@ -47,17 +47,16 @@ def set_aside(words: MutableMapping[str, object], location: Location, *, unknown
         words: The stack file's words; changed in place.
         location: Where pydantic found the error.
         unknown: The error is a key that nobody knows: without it, what lies beside it is still good.
+
+    Returns:
+        False where nothing could be done.
     """
     if unknown and location[0] != "tenants":
-        _replace(words, location, _GONE)
-        return
-    for length in range(len(location), 0, -1):
-        stand_in = _stand_in(location[:length])
-        if stand_in is not None and _replace(words, location[:length], stand_in):
-            return
-    for length in range(len(location), 0, -1):
-        if _replace(words, location[:length], _GONE):
-            return
+        return _replace(words, location, _GONE)
+    around = [location[:length] for length in range(len(location), 0, -1)]
+    stand_ins = [(place, stand_in) for place in around if (stand_in := _stand_in(place)) is not None]
+    attempts = [*stand_ins, *((place, _GONE) for place in around)]
+    return any(_replace(words, place, value) for place, value in attempts)
 
 
 def _stand_in(location: Location) -> object | None:
@@ -76,5 +75,7 @@ def _replace(words: MutableMapping[str, object], location: Location, value: obje
     holder = cast("MutableMapping[int | str, object]", here)
     if value is _GONE:
         return last in holder and holder.pop(last, _GONE) is not _GONE
+    if holder.get(last) == value:
+        return False
     holder[last] = copy.deepcopy(value)
     return True

@@ -40,6 +40,7 @@ def etcd() -> Program:
                     "auto-compaction-mode": "periodic",
                     "auto-compaction-retention": "5m",
                     "snapshot-count": "5000",
+                    "logger": "zap",
                     "log-level": "warn",
                 }
             ),

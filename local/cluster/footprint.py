@@ -6,6 +6,7 @@ plugin change, the pods' cgroups and some mount points. Everything else dies wit
 
 import contextlib
 import os
+import shlex
 import subprocess
 import time
 from pathlib import Path
@@ -98,6 +99,11 @@ def other_installation() -> Path | None:
     if local is None or local == str(paths.LOCAL) or not Path(local, journal.FILE.name).exists():
         return None
     return Path(local).parent
+
+
+def occupied(other: Path) -> str:
+    """What to tell somebody whose machine another checkout's cluster has."""
+    return f"the cluster of {other} has this machine. Stop it first: make -C {shlex.quote(str(other))} down"
 
 
 def cgroup_roots() -> list[Path]:

@@ -4,7 +4,7 @@ import contextlib
 import fcntl
 import shutil
 import time
-from collections.abc import Generator, Iterable
+from collections.abc import Generator
 from dataclasses import dataclass
 
 from local import paths, processes, tools
@@ -74,10 +74,12 @@ def start(progress: Progress) -> None:
             # The others end, and are started again later and later, while there is no API server or no role for them.
             if not readiness.api_ready(client):
                 supervisor.run(control)
+                supervisor.restart_failed()
                 readiness.wait_api(client, progress)
             readiness.apply_all(client, system.objects(), progress)
             supervisor.run([*control, *rest])
             supervisor.restart_failed()
+            readiness.wait_registry(progress)
             readiness.wait_node(client, progress)
     progress(f"cluster ready in {elapsed(began)}")
 
@@ -92,7 +94,7 @@ def stop(progress: Progress) -> None:
         return
     with _locked(progress):
         log = journal.load()
-        _end(log, processes.members(processes.MARK))
+        _end(log, processes.MARK)
         if footprint.other_installation() is None:
             left = footprint.remove(log)
             if left:
@@ -121,11 +123,11 @@ def status() -> list[Row]:
 def _enter() -> bool:
     """Make sure of the namespaces and the supervisor in them; True if they were there."""
     if other := footprint.other_installation():
-        raise LocalError(f"the cluster of {other} has this machine. Stop it first: make -C {other} down")
+        raise LocalError(footprint.occupied(other))
     log = journal.load()
     if log.holder and log.holder.alive() and supervisor.answers():
         return True
-    _end(log, processes.members(namespace.MARK))
+    _end(log, namespace.MARK)
     footprint.create(log)
     supervisor.write_main_config()
     holder = namespace.enter()
@@ -136,15 +138,18 @@ def _enter() -> bool:
     return False
 
 
-def _end(log: journal.Journal, others: Iterable[int]) -> None:
-    """Kill the process that holds the namespaces, with it all that is inside, and these others."""
-    doomed = [one for one in map(processes.identify, others) if one]
-    if log.holder and log.holder.alive():
-        doomed.append(log.holder)
-    processes.kill(one.pid for one in doomed)
-    if not processes.wait_gone(doomed, _END_SECONDS):
-        left = ", ".join(str(one.pid) for one in doomed if one.alive())
-        raise LocalError(f"processes {left} do not end on SIGKILL. Restart the machine, then run the command again.")
+def _end(log: journal.Journal, mark: str) -> None:
+    """Kill the process that holds the namespaces, with it all that is inside, and whatever else carries the mark."""
+    while doomed := [
+        one for one in (log.holder, *map(processes.identify, processes.members(mark))) if one and one.alive()
+    ]:
+        processes.kill(one.pid for one in doomed)
+        if not processes.wait_gone(doomed, _END_SECONDS):
+            left = ", ".join(str(one.pid) for one in doomed if one.alive())
+            raise LocalError(
+                f"processes {left} do not end on SIGKILL. Restart the machine, then run the command again."
+            )
+        # Once more: one of them may have started another meanwhile.
 
 
 @contextlib.contextmanager

@@ -32,13 +32,15 @@ def config(name: str) -> Path:
 
 def registry() -> Program:
     """The image registry: plain HTTP, on loopback only, its content in the cache."""
-    return Program(name="registry", command=["docker-registry", "serve", str(config("registry.json"))])
+    file = config("registry.json")
+    return Program(name="registry", command=["docker-registry", "serve", str(file)], files=[file])
 
 
 def containerd() -> Program:
     """containerd; at the cluster's start what an earlier cluster left in its metadata is removed first."""
-    command = [sys.executable, "-m", "local.cluster.containerd", str(config("containerd.toml"))]
-    return Program(name="containerd", command=command, environment={"PYTHONPATH": str(paths.ROOT)})
+    file = config("containerd.toml")
+    command = [sys.executable, "-m", "local.cluster.containerd", str(file)]
+    return Program(name="containerd", command=command, environment={"PYTHONPATH": str(paths.ROOT)}, files=[file])
 
 
 def kubelet(binaries: Path) -> Program:
@@ -56,19 +58,21 @@ def kubelet(binaries: Path) -> Program:
             }
         ),
     ]
-    return Program(name="kubelet", command=command, environment=SMALL_HEAP)
+    return Program(name="kubelet", command=command, environment=SMALL_HEAP, files=[config("kubelet.json")])
 
 
 def kube_proxy(binaries: Path) -> Program:
     """kube-proxy in nftables mode."""
-    command = [str(binaries / "kube-proxy"), *flags({"config": config("kube-proxy.json")})]
-    return Program(name="kube-proxy", command=command, environment=SMALL_HEAP)
+    file = config("kube-proxy.json")
+    command = [str(binaries / "kube-proxy"), *flags({"config": file})]
+    return Program(name="kube-proxy", command=command, environment=SMALL_HEAP, files=[file])
 
 
 def coredns(binaries: Path) -> Program:
     """DNS of the cluster, on the bridge's address."""
-    command = [str(binaries / "coredns"), "-conf", str(config("Corefile"))]
-    return Program(name="coredns", command=command, environment=SMALL_HEAP)
+    file = config("Corefile")
+    command = [str(binaries / "coredns"), "-conf", str(file)]
+    return Program(name="coredns", command=command, environment=SMALL_HEAP, files=[file])
 
 
 def metrics_server(binaries: Path) -> Program:
@@ -273,7 +277,7 @@ def corefile() -> str:
     errors
     health {paths.LOOPBACK}:{paths.DNS_HEALTH_PORT}
     kubernetes {paths.CLUSTER_DOMAIN} in-addr.arpa {{
-        kubeconfig {kubeconfig_file("coredns")}
+        kubeconfig "{kubeconfig_file("coredns")}"
         ttl 5
     }}
 }}

@@ -1,5 +1,6 @@
 """One supervised process of the cluster and its supervisor configuration."""
 
+import hashlib
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,12 +17,14 @@ class Program:
     name: str
     command: Sequence[str]
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
+    files: Sequence[Path] = ()
+    """Configuration that it reads at its start only: when one changes, the process is started again."""
 
 
 def supervisor_section(program: Program, logs: Path) -> str:
     """The program as a section of supervisord's configuration.
 
-    A process that ends is started again at once, and given up after twenty failures in a row within a second of
+    A process that ends is started again at once, and given up after eight failures in a row within a second of
     its start. Its output goes to `<logs>/<name>.log`, capped.
     """
     lines = [
@@ -29,14 +32,18 @@ def supervisor_section(program: Program, logs: Path) -> str:
         f"command={_escape(shlex.join(program.command))}",
         "autorestart=true",
         "startsecs=1",
-        "startretries=20",
+        "startretries=8",
         "redirect_stderr=true",
         f"stdout_logfile={_escape(str(logs / program.name))}.log",
         f"stdout_logfile_maxbytes={LOG_BYTES}",
         "stdout_logfile_backups=1",
     ]
-    if program.environment:
-        pairs = ",".join(f'{name}="{_escape(value)}"' for name, value in program.environment.items())
+    environment = dict(program.environment)
+    if program.files:
+        # The supervisor compares sections, not files.
+        environment["TFK8S_CONFIG"] = hashlib.sha256(b"".join(map(Path.read_bytes, program.files))).hexdigest()[:12]
+    if environment:
+        pairs = ",".join(f'{name}="{_escape(value)}"' for name, value in environment.items())
         lines.append(f"environment={pairs}")
     return "\n".join(lines) + "\n"
 

@@ -46,13 +46,15 @@ def write_main_config() -> None:
 
 def main_config() -> str:
     """Configuration of supervisord; only root can talk to its socket."""
+    # Names beside the configuration file stay relative: `files` is a list that spaces separate.
     return f"""\
 [unix_http_server]
 file={SOCKET}
 chmod=0700
 
 [supervisord]
-logfile={LOGS}/supervisord.log
+silent=true
+logfile=%(here)s/../{LOGS.name}/supervisord.log
 logfile_maxbytes=1MB
 logfile_backups=1
 pidfile=/run/supervisord.pid
@@ -62,7 +64,7 @@ user=root
 supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
 
 [include]
-files={PROGRAMS}
+files={PROGRAMS.name}
 """
 
 

@@ -37,9 +37,8 @@ def build_base_images(progress: Progress) -> None:
     """
     if all(is_current(recipe, registry.digest) for recipe in all_recipes() if recipe.pushed):
         return
-    builder = [*buildah.DIES_WITH_ITS_STARTER, sys.executable, "-m", "local.images"]
     process = subprocess.Popen(
-        builder,
+        builder_command(),
         cwd=paths.ROOT,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -62,6 +61,11 @@ def build_base_images(progress: Progress) -> None:
     if process.returncode:
         message = [line for line in said if not line.startswith("progress: ")]
         raise LocalError("\n".join(message) or f"the image builder ended with exit code {process.returncode}")
+
+
+def builder_command() -> list[str]:
+    """Command line of the child process."""
+    return [*buildah.DIES_WITH_ITS_STARTER, sys.executable, "-m", "local.images"]
 
 
 def marker(recipe: Recipe) -> Path:
@@ -103,6 +107,7 @@ def build_missing(progress: Progress) -> None:
                 progress(f"image {recipe.name}: built in {elapsed(started)}")
             if recipe.pushed:
                 push(recipe, progress)
+        buildah.tidy()
 
 
 def in_storage(recipe: Recipe) -> bool:

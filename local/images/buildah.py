@@ -1,7 +1,9 @@
 """buildah with a storage of its own in the cache, and its mounts and processes tied to whoever started them."""
 
+import fcntl
 import os
 import shlex
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Generator, Mapping, Sequence
@@ -29,11 +31,34 @@ def command(*arguments: str) -> list[str]:
 
 @contextmanager
 def scratch() -> Generator[Path]:
-    """A directory for buildah's big temporary files, in the cache: /tmp may be small or in memory."""
+    """A directory for one build: for buildah's big temporary files too, as /tmp may be small or in memory."""
     place = paths.BUILDAH_CACHE / "tmp"
     place.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=place) as directory:
-        yield Path(directory)
+    with _lock_file().open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        with tempfile.TemporaryDirectory(dir=place) as directory:
+            yield Path(directory)
+
+
+def tidy() -> None:
+    """Remove what killed builds left in the storage, and images that nothing names any more.
+
+    Does nothing while any build runs, of this checkout or another.
+    """
+    with _lock_file().open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return
+        for stale in (paths.BUILDAH_CACHE / "tmp").glob("*"):
+            shutil.rmtree(stale, ignore_errors=True)
+        for arguments in (("rm", "--all"), ("rmi", "--prune")):
+            subprocess.run([*DIES_WITH_ITS_STARTER, *command(*arguments)], capture_output=True, check=False)
+
+
+def _lock_file() -> Path:
+    """Builds hold it shared, `tidy` alone; it dies with its holder."""
+    return paths.BUILDAH_CACHE / ".in-use"
 
 
 def run(step: str, arguments: Sequence[str], *, environment: Mapping[str, str] | None = None) -> str:

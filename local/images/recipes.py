@@ -16,7 +16,12 @@ SERVER_COMMAND = "usr/bin/tensorflow_model_server"
 BASE_REFERENCE = "localhost/tfk8s/base:1"
 """Lives in buildah's storage only: nobody pulls it."""
 
-PYTHON_ENVIRONMENT = ("--env=LANG=C.UTF-8", "--env=PYTHONDONTWRITEBYTECODE=1", "--env=PYTHONUNBUFFERED=1")
+BASE_CONFIG = (
+    "--env=PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "--env=LANG=C.UTF-8",
+    "--cmd=/bin/sh",
+)
+PYTHON_ENVIRONMENT = ("--env=PYTHONDONTWRITEBYTECODE=1", "--env=PYTHONUNBUFFERED=1")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,9 +62,9 @@ def all_recipes() -> list[Recipe]:
         name="base system",
         reference=BASE_REFERENCE,
         parent=None,
-        inputs=digest("1", *rootfs.release(), *rootfs.PACKAGES, *rootfs.LEAN),
+        inputs=digest("1", *rootfs.release(), *rootfs.PACKAGES, *rootfs.LEAN, *BASE_CONFIG),
         fill=lambda root, _container: rootfs.fill(root),
-        config=("--env=LANG=C.UTF-8", "--cmd=/bin/sh"),
+        config=BASE_CONFIG,
     )
     pause = Recipe(
         name="pause",
@@ -74,7 +79,7 @@ def all_recipes() -> list[Recipe]:
         name="tensorflow",
         reference=paths.TENSORFLOW_IMAGE,
         parent=base,
-        inputs=digest("1", base.inputs, packages.REQUIREMENTS.read_text(), *packages.UNUSED),
+        inputs=digest("1", base.inputs, packages.REQUIREMENTS.read_text(), *packages.UNUSED, *PYTHON_ENVIRONMENT),
         fill=packages.fill,
         config=(*PYTHON_ENVIRONMENT, "--cmd=python3"),
     )

@@ -7,20 +7,25 @@ explicit provider of its package.
 
 import asyncio
 import contextvars
+import functools
 import json
+import logging
 import runpy
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
-import pulumi
+from google.protobuf import empty_pb2, json_format
 from pulumi.output import Unknown
 from pulumi.runtime import mocks, rpc, set_all_config
+from pulumi.runtime.proto import resource_pb2
 from pulumi.runtime.settings import ROOT as ROOT_RESOURCE
+from pulumi.runtime.settings import SETTINGS
 from pulumi.runtime.stack import run_in_stack
 
 from infra.overrides import stack_file_words
+from tests.unit.words import changed
 
 ROOT = Path(__file__).resolve().parents[2]
 DIGEST = "sha256:" + "0123456789abcdef" * 4
@@ -87,7 +92,11 @@ class Recorder:
 
     def objects(self) -> list[Resource]:
         """Every object of the cluster."""
-        return [resource for resource in self.resources if resource.urn.split("::")[2].rpartition("$")[2].startswith("kubernetes:")]
+        return [
+            resource
+            for resource in self.resources
+            if resource.urn.split("::")[2].rpartition("$")[2].startswith("kubernetes:")
+        ]
 
     def pods(self) -> Iterator[tuple[Resource, Tree]]:
         """Every pod spec with the object that has it."""
@@ -119,8 +128,8 @@ def record(
     stack: str = "test",
     preview: bool = False,
     words: Mapping[str, object] | None = None,
-    secret_keys: tuple[str, ...] = (),
     kept: Mapping[str, object] | None = None,
+    ingress: Mapping[str, str] | None = None,
 ) -> Recorder:
     """Runs `build` as a program and returns what it did.
 
@@ -129,55 +138,93 @@ def record(
         stack: The stack's name.
         preview: Nothing is built: digests are unknown.
         words: The project's configuration, by key without `tfk8s:`.
-        secret_keys: Keys of it that hold secrets.
         kept: What Stashes keep from an earlier run, by logical name; others keep what they are given now.
+        ingress: What load balancers get for an address.
     """
-    return contextvars.copy_context().run(_record, build, stack, preview, words or {}, secret_keys, kept or {})
+    config = {f"tfk8s:{key}": json.dumps(value) for key, value in (words or {}).items()}
+    recorder = Recorder()
+    monitor = _Monitor(recorder, preview=preview, kept=kept or {}, ingress=ingress or {"ip": "192.0.2.7"})
+
+    def program() -> None:
+        build()
+
+    def run() -> None:
+        loop = asyncio.new_event_loop()
+        asyncio.set_event_loop(loop)
+        # After a refusal many futures end with it and nobody asks them; the language host keeps silent about them too.
+        loop.set_exception_handler(_say_nothing)
+        set_all_config(config)
+        mocks.set_mocks(
+            _NoMocks(), project="tfk8s", stack=stack, preview=preview, monitor=monitor, logger=_listening(recorder)
+        )
+        # set_mocks makes a root stack that is finished at once; run_in_stack makes one as the engine does.
+        ROOT_RESOURCE.set(None)
+        cast("Any", SETTINGS).outputs.clear()
+        try:
+            loop.run_until_complete(run_in_stack(program))
+        finally:
+            left = asyncio.all_tasks(loop)
+            for task in left:
+                task.cancel()
+            loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+            loop.close()
+
+    # A context of its own: nothing of Pulumi's settings or configuration reaches the next test.
+    contextvars.copy_context().run(run)
+    _check(recorder)
+    return recorder
 
 
 def record_program(
-    stack: str, *, changes: Mapping[str, object] | None = None, preview: bool = False, kept: Mapping[str, object] | None = None
+    stack: str,
+    *,
+    changes: Mapping[str, object] | None = None,
+    preview: bool = False,
+    kept: Mapping[str, object] | None = None,
 ) -> Recorder:
     """Runs the repository's program with a stack file, some of its keys replaced whole."""
     words = {**stack_file_words(ROOT / f"Pulumi.{stack}.yaml", {}), **(changes or {})}
     return record(_program, stack=stack, preview=preview, words=words, kept=kept)
 
 
+def record_changed(
+    *changes: tuple[str, object],
+    preview: bool = False,
+    kept: Mapping[str, object] | None = None,
+    ingress: Mapping[str, str] | None = None,
+) -> Recorder:
+    """Runs the repository's program with the sound stack of `tests.unit.words`, values changed at key paths."""
+    return record(_program, preview=preview, words=changed(*changes), kept=kept, ingress=ingress)
+
+
+@functools.cache
+def sound_platform() -> Recorder:
+    """The program with the sound stack as it is, run once for all tests that only look."""
+    return record_changed()
+
+
+@functools.cache
+def committed_platform(stack: str) -> Recorder:
+    """The program with a committed stack file as it is, run once for all tests that only look."""
+    return record_program(stack)
+
+
 def _program() -> None:
     runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__")
 
 
-def _record(
-    build: Callable[[], object],
-    stack: str,
-    preview: bool,
-    words: Mapping[str, object],
-    secret_keys: tuple[str, ...],
-    kept: Mapping[str, object],
-) -> Recorder:
-    recorder = Recorder()
-    loop = asyncio.new_event_loop()
-    asyncio.set_event_loop(loop)
-    config = {f"tfk8s:{key}": value if isinstance(value, str) else json.dumps(value) for key, value in words.items()}
-    set_all_config(config, [f"tfk8s:{key}" for key in secret_keys])
-    monitor = _Monitor(recorder, preview=preview, kept=kept)
-    mocks.set_mocks(_NoMocks(), project="tfk8s", stack=stack, preview=preview, monitor=monitor)
-    # set_mocks makes a root stack that is finished at once; run_in_stack makes one as the engine does.
-    ROOT_RESOURCE.set(None)
-    pulumi.log.warn, original = lambda message, *_, **__: recorder.warnings.append(message), pulumi.log.warn
+def _say_nothing(_loop: asyncio.AbstractEventLoop, _context: dict[str, object]) -> None:
+    pass
 
-    def program() -> None:
-        build()
 
-    try:
-        loop.run_until_complete(run_in_stack(program))
-    finally:
-        pulumi.log.warn = original
-        for task in asyncio.all_tasks(loop):
-            task.cancel()
-        loop.close()
-    _check(recorder)
-    return recorder
+def _listening(recorder: Recorder) -> logging.Logger:
+    class Listener(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            recorder.warnings.append(record.getMessage())
+
+    logger = logging.Logger("program")
+    logger.addHandler(Listener(logging.WARNING))
+    return logger
 
 
 class _NoMocks(mocks.Mocks):
@@ -194,11 +241,14 @@ class _NoMocks(mocks.Mocks):
 class _Monitor(mocks.MockMonitor):
     """Records whole registrations, options included, and answers as providers would."""
 
-    def __init__(self, recorder: Recorder, *, preview: bool, kept: Mapping[str, object]) -> None:
+    def __init__(
+        self, recorder: Recorder, *, preview: bool, kept: Mapping[str, object], ingress: Mapping[str, str]
+    ) -> None:
         super().__init__(_NoMocks())
         self.recorder = recorder
         self.preview = preview
         self.kept = kept
+        self.ingress = ingress
 
     def RegisterResource(self, request: Any) -> Any:
         urn = self.make_urn(request.parent, request.type, request.name)
@@ -218,7 +268,7 @@ class _Monitor(mocks.MockMonitor):
                 provider=request.provider,
                 dependencies=frozenset(request.dependencies),
                 ignore_changes=tuple(request.ignoreChanges),
-                replacement_trigger=_plain(rpc.deserialize_property(request.replacement_trigger), "", set()),
+                replacement_trigger=_plain(json_format.MessageToDict(request.replacement_trigger), "", set()),
                 delete_before_replace=request.deleteBeforeReplace,
                 create_timeout=request.customTimeouts.create,
                 update_timeout=request.customTimeouts.update,
@@ -229,7 +279,7 @@ class _Monitor(mocks.MockMonitor):
     def RegisterResourceOutputs(self, request: Any) -> Any:
         if "pulumi:pulumi:Stack" in request.urn:
             self.recorder.outputs = _plain(rpc.deserialize_properties(request.outputs, keep_unknowns=True), "", set())
-        return super().RegisterResourceOutputs(request)
+        return empty_pb2.Empty()
 
     def _state(self, kind: str, name: str, inputs: Tree) -> Tree:
         state = dict(inputs)
@@ -241,13 +291,11 @@ class _Monitor(mocks.MockMonitor):
         elif kind.startswith("kubernetes:"):
             state["metadata"] = {"name": f"{name}-1a2b3c4d", **inputs["metadata"]}
         if inputs.get("spec", {}).get("type") == "LoadBalancer":
-            state["status"] = {"loadBalancer": {"ingress": UNKNOWN if self.preview else [{"ip": "192.0.2.7"}]}}
+            state["status"] = {"loadBalancer": {"ingress": UNKNOWN if self.preview else [dict(self.ingress)]}}
         return state
 
 
 def _response(urn: str, identifier: str, state: Tree) -> Any:
-    from pulumi.runtime.proto import resource_pb2
-
     properties = asyncio.run(rpc.serialize_properties(state, {}))
     return resource_pb2.RegisterResourceResponse(urn=urn, id=identifier, object=properties)
 

@@ -48,9 +48,7 @@ class Builder:
         with buildah.scratch() as scratch:
             identity = self._make(scratch)
             reference = self._push(scratch, identity) if push else f"sha256:{identity}"
-        # What the name meant before is nobody's now.
-        prune = [*buildah.DIES_WITH_ITS_STARTER, *buildah.command("rmi", "--prune")]
-        subprocess.run(prune, capture_output=True, check=False)
+        buildah.tidy()  # what the name meant before is nobody's now
         return reference
 
     def _make(self, scratch: Path) -> str:

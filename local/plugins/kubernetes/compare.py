@@ -15,37 +15,17 @@ from local.plugins.wire import UNKNOWN, Object, has_unknown, is_array, is_object
 
 Change: TypeAlias = Literal["ADD", "DELETE", "UPDATE"]
 
-SERVER_METADATA = frozenset(
-    {
-        "creationTimestamp",
-        "deletionGracePeriodSeconds",
-        "deletionTimestamp",
-        "generation",
-        "managedFields",
-        "resourceVersion",
-        "uid",
-    }
-)
-BUILT_IN_GROUPS = frozenset(
-    f"{group}.k8s.io"
-    for group in (
-        "admissionregistration",
-        "apiextensions",
-        "apiregistration",
-        "certificates",
-        "coordination",
-        "discovery",
-        "events",
-        "flowcontrol.apiserver",
-        "networking",
-        "node",
-        "rbac.authorization",
-        "resource",
-        "scheduling",
-        "storage",
-    )
-)
+SERVER_METADATA = """
+    creationTimestamp deletionGracePeriodSeconds deletionTimestamp generation managedFields resourceVersion uid
+""".split()  # noqa: SIM905  # a list would take a line for each
+BUILT_IN_GROUPS = """
+    admissionregistration.k8s.io apiextensions.k8s.io apiregistration.k8s.io certificates.k8s.io coordination.k8s.io
+    discovery.k8s.io events.k8s.io flowcontrol.apiserver.k8s.io networking.k8s.io node.k8s.io
+    rbac.authorization.k8s.io resource.k8s.io scheduling.k8s.io storage.k8s.io
+""".split()  # noqa: SIM905  # same
 """API groups of Kubernetes itself; those without a dot (`apps`, `batch`, …) are its own too."""
+DROPPED_IF_FALSE = frozenset({"hostIPC", "hostNetwork", "hostPID", "readOnly", "stdin", "stdinOnce", "tty"})
+"""Fields the server drops when they are false, as it drops empty arrays."""
 MISSING = object()
 
 
@@ -143,7 +123,7 @@ def changes(live: Object, old_inputs: Object, new_inputs: Object) -> dict[Path, 
         new_inputs: What is wanted now, normalised.
     """
     found: dict[Path, Difference] = {}
-    _compare((), prune(live, old_inputs), old_inputs, new_inputs, found, built_in=is_built_in(new_inputs))
+    _compare((), live, old_inputs, new_inputs, found, built_in=is_built_in(new_inputs))
     return found
 
 
@@ -158,15 +138,23 @@ def _compare(
         if not (built_in and _is_empty(new) and old == new):  # the server drops what is empty
             found[path] = Difference("ADD", new)
     elif is_object(live) and is_object(new):
+        described = old if is_object(old) else live
         for key in {**live, **new}:
-            described = old.get(key, MISSING) if is_object(old) else MISSING
-            _compare((*path, key), live.get(key, MISSING), described, new.get(key, MISSING), found, built_in=built_in)
+            wanted = new.get(key, MISSING)
+            seen = live.get(key, MISSING) if key in described else MISSING
+            if built_in and seen != wanted and (wanted == [] or (wanted is False and key in DROPPED_IF_FALSE)):
+                wanted = MISSING
+            if seen is not MISSING or wanted is not MISSING:
+                _compare((*path, key), seen, described.get(key, MISSING), wanted, found, built_in=built_in)
     elif is_array(live) and is_array(new):
-        for index in range(max(len(live), len(new))):
-            _compare((*path, index), _at(live, index), _at(old, index), _at(new, index), found, built_in=built_in)
+        described = old if is_array(old) else live
+        seen = live[: len(described)]
+        for index in range(max(len(seen), len(new))):
+            items = (_at(array, index) for array in (seen, described, new))
+            _compare((*path, index), *items, found=found, built_in=built_in)
     elif not same(path, live, new, built_in=built_in):
         found[path] = Difference("UPDATE", new)
 
 
-def _at(array: object, index: int) -> object:
-    return array[index] if is_array(array) and index < len(array) else MISSING
+def _at(array: list[Any], index: int) -> object:
+    return array[index] if index < len(array) else MISSING

@@ -1,22 +1,26 @@
 """Why the pods of a workload do not run: what containers left behind and what events say."""
 
 import re
+from textwrap import indent
 
 from local.plugins.kubernetes.client import ApiClient
 from local.plugins.kubernetes.quantity import quantity
-from local.plugins.kubernetes.readiness import condition
+from local.plugins.kubernetes.readiness import condition, is_observed
 from local.plugins.wire import Object, dig, mapping, objects
 
+REVISION = "deployment.kubernetes.io/revision"
 SHOWN = 5
 """At most so many different problems are told."""
 
 WORKLOADS = frozenset({"Deployment", "DaemonSet", "StatefulSet", "Job", "Pod"})
 EARLY = frozenset({"ContainerCreating", "PodInitializing"})
 """Reasons of waiting containers that are no problem."""
-TOLD_BY_STATUS = frozenset({"BackOff", "Unhealthy", "FailedScheduling"})
+TOLD_BY_STATUS = frozenset({"BackOff", "Failed", "FailedScheduling", "Unhealthy"})
 """Reasons of events that repeat what the pod's own status says better."""
 NEVER = ("violates PodSecurity", "usage per Pod is", "usage per Container is", "usage per PersistentVolumeClaim is")
 """Refusals by pod security and LimitRange: no waiting helps."""
+POD_NAME = re.compile(r'pods "[^"]*"')
+"""In refusals: every try has a new name, and is the same problem."""
 EXCEEDED = re.compile(r"exceeded quota: .*?, requested: (?P<requested>.*), used: .*, limited: (?P<limited>.*)")
 
 
@@ -43,7 +47,7 @@ def _container_problems(status: Object) -> list[str]:
     if ended and ended.get("exitCode") != 0:
         text = f"container {status.get('name')} exited with code {ended.get('exitCode')} ({ended.get('reason', '')})"
         last_words = str(ended.get("message") or "").strip()
-        found.append(f"{text}:\n{last_words}" if last_words else text)
+        found.append(f"{text}:\n{indent(last_words, '      ')}" if last_words else text)
     return found
 
 
@@ -66,68 +70,96 @@ def _amounts(text: str) -> dict[str, float]:
 class Problems:
     """What went wrong around one object while it was waited for. Pods may be gone before the wait ends."""
 
-    def __init__(self, client: ApiClient, obj: Object) -> None:
+    def __init__(self, client: ApiClient) -> None:
         self._client = client
-        self._object = obj
-        self._seen: dict[str, str] = {}
+        self._seen: dict[str, list[str]] = {}
+        """Each problem with the pods or other objects that have it, the newest last."""
         self.hopeless: str | None = None
         """A refusal that no waiting can change."""
 
-    def look(self) -> str | None:
+    def look(self, live: Object) -> str | None:
         """Collect what pods and events say now.
 
+        Args:
+            live: The object that is waited for.
+
         Returns:
-            The latest problem, for a status line.
+            The latest problem on one line.
         """
-        if self._object.get("kind") not in WORKLOADS:
+        if live.get("kind") not in WORKLOADS:
             return None
-        pods = self._pods()
-        latest = [(name, text) for pod in pods for name, text in _of(pod)]
-        latest += self._events({dig(pod, "metadata", "uid") for pod in pods if _of(pod) or _is_starting(pod)})
+        pods = self._selected("pods", live)
+        latest = [(f"Pod {dig(pod, 'metadata', 'name')}", text) for pod in pods for text in _unless_ready(pod)]
+        waited_for = [pod for pod in pods if dig(pod, "status", "phase") == "Pending" or _unless_ready(pod)]
+        latest += self._events(live, {dig(pod, "metadata", "uid") for pod in waited_for})
         for name, text in latest:
-            self._seen.pop(name, None)  # the newest go last
-            self._seen[name] = text
-        return latest[-1][1].splitlines()[0] if latest else None
+            names = self._seen.pop(text, [])
+            self._seen[text] = [*(other for other in names if other != name), name]
+        if not latest:
+            return None
+        first, *rest = latest[-1][1].splitlines()
+        return f"{first} {rest[-1].strip()}" if rest else first
 
-    def told(self) -> list[str]:
-        """The newest problems, each once."""
-        return list(dict.fromkeys(self._seen.values()))[-SHOWN:]
+    def told(self, known: str = "") -> list[str]:
+        """The newest problems, each once.
 
-    def _namespace(self) -> str:
-        return f"/api/v1/namespaces/{dig(self._object, 'metadata', 'namespace') or 'default'}"
+        Args:
+            known: What is told already.
+        """
+        told = [
+            f"[{names[-1]}{f' and {len(names) - 1} more' if names[1:] else ''}] {text}"
+            for text, names in self._seen.items()
+            if text not in known
+        ]
+        return told[-SHOWN:]
 
-    def _pods(self) -> list[Object]:
-        labels = mapping(self._object, "spec", "selector", "matchLabels")
-        if self._object.get("kind") == "Pod":
-            return [self._client.get(self._object)]
+    def _selected(self, plural: str, live: Object) -> list[Object]:
+        """The pods or replica sets of a workload."""
+        labels = mapping(live, "spec", "selector", "matchLabels")
+        if live.get("kind") == "Pod" and plural == "pods":
+            return [live]
         if not labels:
             return []
         selector = ",".join(f"{key}={value}" for key, value in labels.items())
-        return self._client.collection(f"{self._namespace()}/pods", labelSelector=selector)
+        group = "/api/v1" if plural == "pods" else "/apis/apps/v1"
+        return self._client.collection(f"{group}/namespaces/{_namespace(live)}/{plural}", labelSelector=selector)
 
-    def _events(self, pods: set[str | None]) -> list[tuple[str, str]]:
-        about = {dig(self._object, "metadata", "uid"), *pods}
-        name = dig(self._object, "metadata", "name")
+    def _makers(self, live: Object) -> set[str | None]:
+        """Who makes the pods: the Job, or the newest replica set, since refusals of older ones are history."""
+        if live.get("kind") != "Deployment":
+            return {dig(live, "metadata", "uid")} if live.get("kind") == "Job" else set()
+        revision = mapping(live, "metadata", "annotations").get(REVISION)
+        if not is_observed(live) or not revision:
+            return set()
+        return {
+            dig(replica_set, "metadata", "uid")
+            for replica_set in self._selected("replicasets", live)
+            if mapping(replica_set, "metadata", "annotations").get(REVISION) == revision
+        }
+
+    def _events(self, live: Object, pods: set[str | None]) -> list[tuple[str, str]]:
+        makers = self._makers(live)
+        about = {dig(live, "metadata", "uid"), *makers, *pods}
+        url = f"/api/v1/namespaces/{_namespace(live)}/events"
         found: list[tuple[str, str]] = []
-        for event in self._client.collection(f"{self._namespace()}/events", fieldSelector="type=Warning"):
+        for event in self._client.collection(url, fieldSelector="type=Warning"):
             involved, reason = mapping(event, "involvedObject"), event.get("reason", "")
-            replica_set = involved.get("kind") == "ReplicaSet" and str(involved.get("name")).rpartition("-")[0] == name
-            if (involved.get("uid") not in about and not replica_set) or reason in TOLD_BY_STATUS:
+            if involved.get("uid") not in about or reason in TOLD_BY_STATUS:
                 continue
-            message = str(event.get("message", ""))
-            if reason == "FailedCreate" and is_hopeless(message):
-                self.hopeless = f"[{reason}] {message}"
-            label = f"{involved.get('kind')} {involved.get('name')}"
-            found.append((f"{label} {reason}", f"[{reason}] {label}: {message}"))
+            text = f"[{reason}] {event.get('message', '')}"
+            if reason == "FailedCreate":
+                text = POD_NAME.sub("pods", text)
+                if involved.get("uid") in makers and is_hopeless(text):
+                    self.hopeless = text
+            found.append((f"{involved.get('kind')} {involved.get('name')}", text))
         return found
 
 
-def _of(pod: Object) -> list[tuple[str, str]]:
+def _namespace(obj: Object) -> str:
+    return dig(obj, "metadata", "namespace") or "default"
+
+
+def _unless_ready(pod: Object) -> list[str]:
     if condition(pod, "Ready").get("status") == "True" or dig(pod, "status", "phase") == "Succeeded":
         return []
-    name = dig(pod, "metadata", "name")
-    return [(f"{name} {index}", f"[Pod {name}] {text}") for index, text in enumerate(pod_problems(pod))]
-
-
-def _is_starting(pod: Object) -> bool:
-    return dig(pod, "status", "phase") == "Pending"
+    return pod_problems(pod)

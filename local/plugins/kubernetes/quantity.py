@@ -11,23 +11,9 @@ SUFFIXES = {
 }
 """Factor of each suffix (https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/)."""
 
-UNDER = frozenset(
-    {
-        "requests",
-        "limits",
-        "hard",
-        "used",
-        "capacity",
-        "allocatable",
-        "default",
-        "defaultRequest",
-        "max",
-        "min",
-        "maxLimitRequestRatio",
-        "podFixed",
-        "overhead",
-    }
-)
+UNDER = """
+    requests limits hard used capacity allocatable default defaultRequest max min maxLimitRequestRatio podFixed overhead
+""".split()  # noqa: SIM905  # a list would take a line for each
 """Maps whose values are quantities."""
 
 AT = frozenset({"sizeLimit", "divisor", "averageValue", "targetAverageValue", "value"})

@@ -58,7 +58,7 @@ class Wait:
         """
         started = time.monotonic()
         limit = self._limit(obj)
-        problems = Problems(self.client, obj)
+        problems = Problems(self.client)
         for elapsed in self._pauses(started):
             live = self._live(obj)
             state = check(self.client, live, elapsed)
@@ -66,13 +66,13 @@ class Wait:
                 self.report("")
                 return live
             overdue = elapsed > limit
-            latest = problems.look() if elapsed > QUIET_SECONDS or state.failure or overdue else None
+            latest = problems.look(live) if elapsed > QUIET_SECONDS or state.failure or overdue else None
             if state.failure or overdue or problems.hopeless or self.cancelled.is_set():
                 reason = state.failure or problems.hopeless
                 if self.cancelled.is_set():
                     reason = f"cancelled while waiting: {state.missing}"
                 reason = reason or f"not ready after {limit:.0f} s: {state.missing}"
-                raise WaitFailed([reason, *(text for text in problems.told() if text != reason)], live)
+                raise WaitFailed([reason, *problems.told(known=reason)], live)
             if elapsed > QUIET_SECONDS:
                 self.report("; ".join(part for part in (state.missing, latest) if part))
         raise AssertionError  # pauses never end

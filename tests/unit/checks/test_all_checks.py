@@ -13,9 +13,11 @@ def test_every_committed_stack_file_is_valid_and_warns_of_missing_digests_only(n
 
 def test_words_and_checks_are_refused_together() -> None:
     with pytest.raises(StackFileError) as refused:
-        require_valid(changed(("cluster.contxt", 1), ("models.digits.autoscaling.minReplicas", 9)), TODAY)
+        require_valid(
+            changed(("models.digits.autoscaling.targts", {}), ("models.digits.autoscaling.minReplicas", 9)), TODAY
+        )
     assert [finding.path for finding in refused.value.findings] == [
-        "tfk8s:cluster.contxt",
+        "tfk8s:models.digits.autoscaling.targts",
         "tfk8s:models.digits.autoscaling.minReplicas",
     ]
     assert str(refused.value).startswith("the stack file has 2 errors; nothing was changed\n")

@@ -14,11 +14,14 @@ def image(place: str, reference: str) -> tuple[tuple[str, object], ...]:
 
 
 @pytest.mark.parametrize("place", PLACES)
-@pytest.mark.parametrize("reference", ["tf/tf:latest", "tf/tf", "127.0.0.1:15000/tf"])
-def test_latest_and_no_tag_are_always_errors(place: str, reference: str) -> None:
+@pytest.mark.parametrize(
+    ("reference", "said"),
+    [("tf/tf:latest", "names the tag latest"), ("tf/tf", "has no tag"), ("127.0.0.1:15000/tf", "has no tag")],
+)
+def test_latest_and_no_tag_are_always_errors(place: str, reference: str, said: str) -> None:
     finding = only("image-tag", *image(place, reference))
     assert (finding.path, finding.severity) == (f"tfk8s:images.{place}", "error")
-    assert reference in finding.message
+    assert f"{reference} {said}" in finding.message
 
 
 @pytest.mark.parametrize("place", PLACES)

@@ -1,6 +1,8 @@
 """JSON of a predict request to tensors, as TensorFlow Serving reads it."""
 
 import json
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,30 +11,32 @@ from local.images.serving.request import parse_json, signature_name, tensors, to
 from local.images.serving.signature import TensorInfo
 from local.images.serving.status import ServingError
 
+Infos = dict[str, TensorInfo]
+
 IMAGE = {"image": TensorInfo(dtype="DT_FLOAT", shape=(-1, 2))}
 TWO = {"a": TensorInfo(dtype="DT_FLOAT", shape=(-1,)), "b": TensorInfo(dtype="DT_INT32", shape=(-1,))}
 
 
-def failure(call, *arguments):
+def failure(call: Callable[..., Any], *arguments: Any) -> ServingError:
     with pytest.raises(ServingError) as caught:
         call(*arguments)
     return caught.value
 
 
-def test_instances_are_stacked_into_one_batch():
+def test_instances_are_stacked_into_one_batch() -> None:
     answer_format, found = tensors({"instances": [[1, 2.5], [3, 4]]}, IMAGE)
     assert answer_format == "row"
     np.testing.assert_array_equal(found["image"], np.array([[1, 2.5], [3, 4]], np.float32))
     assert found["image"].dtype == np.float32
 
 
-def test_instances_may_name_their_inputs():
+def test_instances_may_name_their_inputs() -> None:
     _, found = tensors({"instances": [{"a": 1, "b": 2}, {"a": 3, "b": 4}]}, TWO)
     assert found["a"].tolist() == [1.0, 3.0]
     assert found["b"].tolist() == [2, 4]
 
 
-def test_inputs_is_one_tensor_or_one_a_name():
+def test_inputs_is_one_tensor_or_one_a_name() -> None:
     assert tensors({"inputs": [[1, 2]]}, IMAGE)[1]["image"].shape == (1, 2)
     answer_format, found = tensors({"inputs": {"a": [1.5], "b": [7]}}, TWO)
     assert answer_format == "columnar"
@@ -57,7 +61,7 @@ def test_inputs_is_one_tensor_or_one_a_name():
         ({"inputs": {"a": [1]}}, TWO, "Missing named input: b in 'inputs' object."),
     ],
 )
-def test_a_request_of_the_wrong_form_is_refused_with_the_reason(document, infos, reason):
+def test_a_request_of_the_wrong_form_is_refused_with_the_reason(document: Any, infos: Infos, reason: str) -> None:
     error = failure(tensors, document, infos)
     assert error.http_status == 400
     assert reason in error.message
@@ -82,25 +86,25 @@ def test_a_request_of_the_wrong_form_is_refused_with_the_reason(document, infos,
         (None, "DT_FLOAT", "Type: Null is not of expected type"),
     ],
 )
-def test_a_value_that_does_not_fit_its_type_is_refused(value, dtype, reason):
+def test_a_value_that_does_not_fit_its_type_is_refused(value: Any, dtype: str, reason: str) -> None:
     assert reason in failure(to_tensor, value, dtype).message
 
 
-def test_types_that_json_cannot_carry_are_not_implemented():
+def test_types_that_json_cannot_carry_are_not_implemented() -> None:
     assert failure(to_tensor, 1, "DT_COMPLEX64").http_status == 501
 
 
-def test_every_float32_survives_its_shortest_decimal():
+def test_every_float32_survives_its_shortest_decimal() -> None:
     numbers = np.frombuffer(np.random.default_rng(0).bytes(4000), np.float32)
     numbers = numbers[np.isfinite(numbers)]
     assert (to_tensor(json.loads(json.dumps([float(str(n)) for n in numbers])), "DT_FLOAT") == numbers).all()
 
 
-def test_strings_are_bytes_plain_or_base64():
+def test_strings_are_bytes_plain_or_base64() -> None:
     assert to_tensor(["é", {"b64": "AP8="}], "DT_STRING").tolist() == ["é".encode(), b"\x00\xff"]
 
 
-def test_int8_wraps_as_the_real_server_does():
+def test_int8_wraps_as_the_real_server_does() -> None:
     assert to_tensor([300], "DT_UINT8").tolist() == [44]
 
 
@@ -114,15 +118,15 @@ def test_int8_wraps_as_the_real_server_does():
         (b"[" * 100_000, "JSON Parse error"),
     ],
 )
-def test_a_body_that_is_no_json_object_is_refused(body, reason):
+def test_a_body_that_is_no_json_object_is_refused(body: bytes, reason: str) -> None:
     error = failure(parse_json, body)
     assert (error.http_status, reason in error.message) == (400, True)
 
 
-def test_what_follows_the_object_is_ignored():
+def test_what_follows_the_object_is_ignored() -> None:
     assert parse_json(b'  {"inputs": [NaN]} trailing').keys() == {"inputs"}
 
 
-def test_the_signature_must_be_a_string():
+def test_the_signature_must_be_a_string() -> None:
     assert signature_name({}) == ""
     assert "'signature_name' key must be a string" in failure(signature_name, {"signature_name": 1}).message

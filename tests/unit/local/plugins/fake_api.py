@@ -22,7 +22,7 @@ KINDS: dict[str, list[tuple[str, str, bool]]] = {
         ("Secret", "secrets", True),
         ("Service", "services", True),
     ],
-    "/apis/apps/v1": [("Deployment", "deployments", True)],
+    "/apis/apps/v1": [("Deployment", "deployments", True), ("ReplicaSet", "replicasets", True)],
     "/apis/batch/v1": [("Job", "jobs", True)],
     "/apis/discovery.k8s.io/v1": [("EndpointSlice", "endpointslices", True)],
     "/apis/storage.k8s.io/v1": [("StorageClass", "storageclasses", False)],

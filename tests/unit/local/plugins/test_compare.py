@@ -36,6 +36,12 @@ def test_an_empty_value_the_server_dropped_is_no_difference() -> None:
     assert planned({"spec": {}}, {"spec": {"ingress": []}}, {"spec": {"ingress": []}}) == {}
 
 
+def test_an_empty_array_is_the_same_as_none() -> None:
+    assert planned({"spec": {"a": 1}}, {"spec": {"a": 1}}, {"spec": {"a": 1, "ingress": []}}) == {}
+    old: Object = {"spec": {"ingress": [1]}}
+    assert planned(old, old, {"spec": {"ingress": []}}) == {"spec.ingress": "DELETE"}
+
+
 def test_an_empty_value_is_a_difference_for_custom_resources() -> None:
     kind = {"apiVersion": "example.com/v1", "kind": "Widget"}
     found = changes(kind | {"spec": {}}, kind | {"spec": {"a": []}}, kind | {"spec": {"a": []}})

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from local.plugins.kubernetes.problems import SHOWN, Problems, is_hopeless, pod_problems
+from local.plugins.kubernetes.problems import REVISION, SHOWN, Problems, is_hopeless, pod_problems
 from tests.unit.local.plugins.fake_api import FakeApi
 
 EXCEEDED = (
@@ -28,7 +28,7 @@ def container(**state: Any) -> dict[str, Any]:
 def test_a_failed_container_tells_its_code_and_its_last_words() -> None:
     ended = {"exitCode": 1, "reason": "Error", "message": "Traceback\nno such file\n"}
     assert pod_problems(a_pod(**container(terminated=ended))) == [
-        "container train exited with code 1 (Error):\nTraceback\nno such file"
+        "container train exited with code 1 (Error):\n      Traceback\n      no such file"
     ]
 
 
@@ -77,49 +77,81 @@ def an_event(uid: str, reason: str, message: str, kind: str = "Job", name: str =
 
 def test_a_refused_pod_is_found_in_the_events_of_its_job(api: FakeApi) -> None:
     api.objects["/api/v1/namespaces/n/events/e"] = an_event("job-uid", "FailedCreate", EXCEEDED.format(gpus=16))
-    problems = Problems(api.client, JOB)
-    problems.look()
-    assert problems.told() == [f"[FailedCreate] Job j: {EXCEEDED.format(gpus=16)}"]
-    assert problems.hopeless == f"[FailedCreate] {EXCEEDED.format(gpus=16)}"
+    problems = Problems(api.client)
+    problems.look(JOB)
+    refusal = f"[FailedCreate] {EXCEEDED.format(gpus=16)}".replace('pods "a"', "pods")
+    assert problems.told() == [f"[Job j] {refusal}"]
+    assert problems.hopeless == refusal
+    assert problems.told(known=refusal) == []
 
 
-def test_events_of_its_starting_pods_and_its_replica_sets_count_and_others_do_not(api: FakeApi) -> None:
-    deployment = JOB | {"kind": "Deployment", "apiVersion": "apps/v1"}
+def a_deployment(*, observed: int = 2) -> dict[str, Any]:
+    metadata = {"name": "d", "namespace": "n", "uid": "d", "generation": 2, "annotations": {REVISION: "2"}}
+    selector = {"matchLabels": {"app": "d"}}
+    return {"kind": "Deployment", "metadata": metadata, "spec": {"selector": selector}} | {
+        "status": {"observedGeneration": observed}
+    }
+
+
+def refused(api: FakeApi, *, revision: str) -> None:
+    metadata = {"name": "d-1", "uid": "rs", "annotations": {REVISION: revision}}
+    api.objects["/apis/apps/v1/namespaces/n/replicasets/d-1"] = {"metadata": metadata}
+    message = EXCEEDED.format(gpus=16)
+    api.objects["/api/v1/namespaces/n/events/e"] = an_event("rs", "FailedCreate", message, "ReplicaSet", "d-1")
+
+
+def test_a_refusal_counts_for_the_newest_replica_set_only(api: FakeApi) -> None:
+    for revision, observed, hopeless in (("2", 2, True), ("1", 2, False), ("2", 1, False)):
+        refused(api, revision=revision)
+        problems = Problems(api.client)
+        problems.look(a_deployment(observed=observed))
+        assert bool(problems.hopeless) is bool(problems.told()) is hopeless
+
+
+def test_events_of_its_pods_that_do_not_run_are_told(api: FakeApi) -> None:
     api.objects["/api/v1/namespaces/n/pods/p"] = a_pod()
     for number, event in enumerate(
         [
             an_event("uid-p", "FailedMount", "no such volume", "Pod", "p"),
-            an_event("rs", "FailedCreate", "forbidden", "ReplicaSet", "j-5d9c"),
             an_event("other", "FailedMount", "not ours", "Pod", "x"),
             an_event("uid-p", "BackOff", "said by the status", "Pod", "p"),
         ]
     ):
         api.objects[f"/api/v1/namespaces/n/events/{number}"] = event
-    problems = Problems(api.client, deployment)
-    problems.look()
-    assert problems.told() == ["[FailedMount] Pod p: no such volume", "[FailedCreate] ReplicaSet j-5d9c: forbidden"]
+    problems = Problems(api.client)
+    problems.look(a_deployment())
+    assert problems.told() == ["[Pod p] [FailedMount] no such volume"]
 
 
 def test_what_a_vanished_pod_said_is_remembered(api: FakeApi) -> None:
     ended = {"exitCode": 1, "reason": "Error", "message": "bad input"}
     api.objects["/api/v1/namespaces/n/pods/p"] = a_pod(**container(terminated=ended))
-    problems = Problems(api.client, JOB)
-    assert problems.look() == "[Pod p] container train exited with code 1 (Error):"
+    problems = Problems(api.client)
+    assert problems.look(JOB) == "container train exited with code 1 (Error): bad input"
     del api.objects["/api/v1/namespaces/n/pods/p"]
-    assert problems.look() is None
-    assert problems.told() == ["[Pod p] container train exited with code 1 (Error):\nbad input"]
+    assert problems.look(JOB) is None
+    assert problems.told() == ["[Pod p] container train exited with code 1 (Error):\n      bad input"]
 
 
 def test_only_the_newest_problems_are_told_each_once(api: FakeApi) -> None:
     for number in range(SHOWN + 2):
         ended = {"exitCode": number + 1, "reason": "Error"}
         api.objects[f"/api/v1/namespaces/n/pods/p{number}"] = a_pod(f"p{number}", **container(terminated=ended))
-    problems = Problems(api.client, JOB)
-    problems.look()
+    problems = Problems(api.client)
+    problems.look(JOB)
     assert len(problems.told()) == SHOWN
     assert "code 7" in problems.told()[-1]
 
 
+def test_one_problem_of_several_pods_is_told_once(api: FakeApi) -> None:
+    for name in ("a", "b", "c"):
+        ended = {"exitCode": 1, "reason": "Error"}
+        api.objects[f"/api/v1/namespaces/n/pods/{name}"] = a_pod(name, **container(terminated=ended))
+    problems = Problems(api.client)
+    problems.look(JOB)
+    assert problems.told() == ["[Pod c and 2 more] container train exited with code 1 (Error)"]
+
+
 def test_kinds_without_pods_ask_nothing(api: FakeApi) -> None:
-    assert Problems(api.client, {"kind": "ResourceQuota"}).look() is None
+    assert Problems(api.client).look({"kind": "ResourceQuota"}) is None
     assert api.requests == []

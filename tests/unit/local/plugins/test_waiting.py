@@ -80,7 +80,7 @@ def test_a_failed_job_ends_the_wait_with_its_reason_and_its_pods_last_words(api:
         a_wait(api).until_ready(JOB)
     assert failure.value.reasons == [
         "[BackoffLimitExceeded] no more tries",
-        "[Pod j-1] container train exited with code 1 (Error):\nValueError: epochs must be positive",
+        "[Pod j-1] container train exited with code 1 (Error):\n      ValueError: epochs must be positive",
     ]
 
 

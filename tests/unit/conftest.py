@@ -1,0 +1,29 @@
+"""Keeps tests of Pulumi programs honest: nothing may be asserted where Pulumi might never look."""
+
+from types import CodeType, FunctionType
+from typing import cast
+
+import pytest
+
+_DEFERRED = ("apply", "run_with_unknowns")
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Refuses an `apply` in a test that uses the recorder: it is skipped silently for unknown values.
+
+    `tests.unit.recorder` hands back plain values after everything has run, so no such test needs one.
+    """
+    if not isinstance(item, pytest.Function):
+        return
+    test = cast("FunctionType", item.obj)
+    uses_recorder = any(
+        getattr(value, "__module__", None) == "tests.unit.recorder" for value in vars(item.module).values()
+    )
+    if uses_recorder and any(name in _names(test.__code__) for name in _DEFERRED):
+        msg = f"{item.nodeid}: an assertion in `apply` may never run; assert on what the recorder returns"
+        raise pytest.UsageError(msg)
+
+
+def _names(code: CodeType) -> set[str]:
+    inner = [constant for constant in code.co_consts if isinstance(constant, CodeType)]
+    return set(code.co_names).union(*(_names(each) for each in inner))
