@@ -66,8 +66,8 @@ class _Platform:
     def _tenant(self, name: str) -> Tenant:
         args = TenantArgs(
             settings=self.settings.tenants[name],
+            gpu=self.settings.gpu,
             registries=self.settings.images.registries,
-            **({} if self.settings.gpu is None else {"gpu_resource": self.settings.gpu.resource}),
         )
         return Tenant(name, args, self.options)
 

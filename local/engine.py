@@ -164,12 +164,13 @@ class _Watched:
         self._done += self._under_way.pop(urn, None) is not None
 
     def _diagnose(self, diagnostic: events.DiagnosticEvent) -> None:
-        text = _MARKUP.sub("", diagnostic.message).strip()
+        # An error raised inside an `apply` arrives twice, the second time with this in front.
+        text = _MARKUP.sub("", diagnostic.message).strip().removeprefix("an unhandled error occurred: ")
         where = (diagnostic.urn or "").rpartition("::")[2]
         line = f"{where}: {text}" if where and not where.startswith("tfk8s-") else text
         if diagnostic.severity == "error":
             self._errors.append(line)
-        elif diagnostic.severity == "warning":
+        elif diagnostic.severity == "warning" and "from $PATH" not in text:  # where plugins come from is our doing
             self.warnings.append(line)
         elif diagnostic.ephemeral and text:
             self._progress(line)

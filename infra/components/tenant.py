@@ -17,7 +17,7 @@ from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
 from infra.components import labels, network
 from infra.components.pull_secret import pull_secrets
-from infra.settings import TenantSettings
+from infra.settings import GpuSettings, TenantSettings
 from infra.settings.base import CpuMemory
 from infra.settings.platform import QuotaSettings, RegistryCredentials
 
@@ -32,8 +32,8 @@ class TenantArgs:
     settings: TenantSettings
     """Its section of the stack file."""
 
-    gpu_resource: str = "nvidia.com/gpu"
-    """Name of the extended resource the GPU quota is for."""
+    gpu: GpuSettings | None = None
+    """How pods get the GPUs that the quota counts; without it there are none to get."""
 
     registries: Mapping[str, RegistryCredentials] = field(default_factory=dict[str, RegistryCredentials])
     """Credentials its pods pull images with, by registry host."""
@@ -76,7 +76,7 @@ class Tenant(pulumi.ComponentResource):
         self.quota = ResourceQuota(
             f"{name}-quota",
             metadata=metadata("quota"),
-            spec=ResourceQuotaSpecArgs(hard=_hard(args.settings.quota, args.gpu_resource)),
+            spec=ResourceQuotaSpecArgs(hard=_hard(args.settings.quota, args.gpu)),
             opts=child,
         )
         defaults = args.settings.container_defaults
@@ -115,11 +115,12 @@ def pod_security(level: str) -> dict[str, str]:
     return {f"pod-security.kubernetes.io/{mode}": level for mode in ("enforce", "warn", "audit")}
 
 
-def _hard(quota: QuotaSettings, gpu_resource: str) -> dict[str, str]:
+def _hard(quota: QuotaSettings, gpu: GpuSettings | None) -> dict[str, str]:
+    devices = "nvidia.com/gpu" if gpu is None else gpu.resource
     hard = {
         "requests.cpu": str(quota.requests.cpu),
         "requests.memory": str(quota.requests.memory),
-        f"requests.{gpu_resource}": str(quota.requests.gpu),
+        f"requests.{devices}": str(quota.requests.gpu),
         "limits.cpu": str(quota.limits.cpu),
         "limits.memory": str(quota.limits.memory),
     }

@@ -79,7 +79,7 @@ def all_recipes() -> list[Recipe]:
         name="tensorflow",
         reference=paths.TENSORFLOW_IMAGE,
         parent=base,
-        inputs=digest("1", base.inputs, packages.REQUIREMENTS.read_text(), *packages.UNUSED, *PYTHON_ENVIRONMENT),
+        inputs=digest("2", base.inputs, packages.REQUIREMENTS.read_text(), *packages.UNUSED, *PYTHON_ENVIRONMENT),
         fill=packages.fill,
         config=(*PYTHON_ENVIRONMENT, "--cmd=python3"),
     )

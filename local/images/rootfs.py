@@ -26,6 +26,9 @@ EXTERNALLY_MANAGED = "usr/lib/python3*/EXTERNALLY-MANAGED"
 
 _ARCHIVES = {"debian": "Debian", "ubuntu": "Ubuntu"}
 
+_COMPONENTS = {"debian": ("main",), "ubuntu": ("main", "universe")}
+"""Where PACKAGES are: Ubuntu keeps pip in universe."""
+
 
 def release(os_release: Mapping[str, str] | None = None) -> tuple[str, str]:
     """The host's distribution and suite: `("debian", "bookworm")`.
@@ -62,9 +65,9 @@ def apt_sources(distribution: str, suite: str, index_targets: str) -> list[str]:
             components.setdefault((release_name, uri), set()).add(component)
     keyring = f"/usr/share/keyrings/{distribution}-archive-keyring.gpg"
     return [
-        f"deb [signed-by={keyring}] {uri} {release_name} main"
+        f"deb [signed-by={keyring}] {uri} {release_name} {' '.join(wanted)}"
         for (release_name, uri), names in sorted(components.items())
-        if "main" in names
+        if (wanted := [name for name in _COMPONENTS[distribution] if name in names])
     ]
 
 

@@ -21,3 +21,5 @@ def use_stubs_only() -> None:
         module = ModuleType(name)
         module.__path__ = [str(directory)]
         sys.modules[name] = module
+    # httpx imports its own command line with click and rich where it can: a fifth of a second for nothing.
+    sys.modules["httpx._main"] = None  # pyright: ignore[reportArgumentType]  # None is how Python marks "not to be had"

@@ -10,11 +10,11 @@ from pulumi.runtime.proto import provider_pb2 as rpc
 
 from local.plugins.kubernetes import options as provider_options
 from local.plugins.kubernetes.client import NOT_FOUND, ApiClient, ApiError, NoSuchKind, Unreachable
-from local.plugins.kubernetes.compare import SERVER_METADATA, changes, is_built_in, keep_equal, normalise, prune
+from local.plugins.kubernetes.compare import normalise
 from local.plugins.kubernetes.kubeconfig import KubeconfigError
 from local.plugins.kubernetes.ownership import leave_ignored, needs_takeover, take_over
-from local.plugins.kubernetes.paths import is_ignored, parsed, written
-from local.plugins.kubernetes.replacing import replaces, replacing_fields
+from local.plugins.kubernetes.paths import parsed
+from local.plugins.kubernetes.plan import live_inputs, plan_update
 from local.plugins.kubernetes.state import (
     MANAGER,
     annotation,
@@ -30,7 +30,7 @@ from local.plugins.kubernetes.state import (
 )
 from local.plugins.kubernetes.waiting import Wait, WaitFailed, check, is_awaited
 from local.plugins.serve import Engine, InitFailed, PluginError, StandIn
-from local.plugins.wire import Object, decode, dig, encode, has_unknown, hide_like, is_object, mapping, reveal
+from local.plugins.wire import Object, decode, encode, has_unknown, is_object, reveal
 
 NOTICE = "this is the embedded default's stand-in for pulumi-resource-kubernetes, never to be used for dev or prod"
 
@@ -100,6 +100,9 @@ class KubernetesStandIn(StandIn):
             message = f"the embedded default's stand-in manages whole, single objects, no {kind}"
             raise PluginError(message)
         inputs = give_name(decode(request.news), reveal(decode(request.olds)), request)
+        if annotation(inputs, "pulumi.com/waitFor"):
+            message = "the embedded default's stand-in does not support the annotation pulumi.com/waitFor"
+            raise PluginError(message)
         metadata = inputs.get("metadata")
         if is_object(metadata) and "namespace" not in metadata and self._is_namespaced(inputs):
             inputs = inputs | {"metadata": {**metadata, "namespace": self._namespace}}
@@ -115,32 +118,19 @@ class KubernetesStandIn(StandIn):
 
     def Diff(self, request: rpc.DiffRequest, context: grpc.ServicerContext) -> rpc.DiffResponse:
         """Compare the new inputs with the object as last seen."""
-        old_inputs, live = split(decode(request.olds))
-        old, new = normalise(old_inputs), normalise(with_dashes(reveal(decode(request.news))))
-        if dig(live, "metadata", "namespace"):
-            new = new | {"metadata": {"namespace": "default", **mapping(new, "metadata")}}
-            old = old | {"metadata": {"namespace": "default", **mapping(old, "metadata")}}
-        fields = replacing_fields(
-            new,
-            mutable_config_maps=self._options.mutable_config_maps,
-            mutable_secrets=self._options.mutable_secrets,
-        )
-        ignored = [parsed(text) for text in request.ignoreChanges]
-        detailed: dict[str, rpc.PropertyDiff] = {}
-        replacing: list[str] = []
-        for path, difference in changes(live, old, new).items():
-            if is_ignored(path, ignored):
-                continue
-            replaced = replaces(fields, path, difference.new)
-            kind = rpc.PropertyDiff.Kind.Value(f"{difference.change}_REPLACE" if replaced else difference.change)
-            detailed[written(path)] = rpc.PropertyDiff(kind=kind, inputDiff=difference.change == "DELETE")
-            replacing += [written(path)] if replaced else []
-        if self._is_failed_job_to_replace(new, live):
+        state, news = decode(request.olds), decode(request.news)
+        plan = plan_update(state, news, self._options, [parsed(text) for text in request.ignoreChanges])
+        replacing = list(plan.replacing)
+        if self._is_failed_job_to_replace(plan.new, plan.live):
             replacing.append('metadata.annotations["pulumi.com/replaceUnready"]')
+        detailed = {
+            path: rpc.PropertyDiff(kind=rpc.PropertyDiff.Kind.Value(kind), inputDiff=kind.startswith("DELETE"))
+            for path, kind in plan.changes.items()
+        }
         return rpc.DiffResponse(
             changes=rpc.DiffResponse.DIFF_SOME if detailed or replacing else rpc.DiffResponse.DIFF_NONE,
             replaces=replacing,
-            deleteBeforeReplace=bool(replacing) and is_replaced_in_place(new, live),
+            deleteBeforeReplace=bool(replacing) and is_replaced_in_place(plan.new, plan.live),
             detailedDiff=detailed,
             hasDetailedDiff=True,
         )
@@ -230,7 +220,7 @@ class KubernetesStandIn(StandIn):
             live = None
         if live is None:
             return rpc.ReadResponse()
-        found = self._live_inputs(live, inputs)
+        found = live_inputs(live, inputs)
         properties = encode(checkpoint(found, live, state.get(MANAGER) or f"pulumi-kubernetes-{random_suffix()}"))
         if inputs and is_awaited(live) and live.get("kind") in CHECKED_ON_READ:
             readiness = check(client, live, float("inf"))
@@ -238,15 +228,6 @@ class KubernetesStandIn(StandIn):
                 reason = f"{live['kind']} {request.id} is not ready: {readiness.failure or readiness.missing}"
                 raise InitFailed(request.id, properties, [reason], encode(found))
         return rpc.ReadResponse(id=request.id, properties=properties, inputs=encode(found))
-
-    def _live_inputs(self, live: Object, inputs: Object) -> Object:
-        """The inputs that would make the live object: the old ones wherever they mean the same."""
-        if not inputs:
-            metadata = {key: value for key, value in live["metadata"].items() if key not in SERVER_METADATA}
-            return {key: value for key, value in live.items() if key != "status"} | {"metadata": metadata}
-        old = normalise(with_dashes(reveal(inputs)))
-        kept = keep_equal(prune(live, old), old, built_in=is_built_in(live))
-        return inputs if kept == old else hide_like(kept, inputs)
 
     def Delete(self, request: rpc.DeleteRequest, context: grpc.ServicerContext) -> Empty:
         """Delete an object and everything it owns, and wait until it is gone."""
@@ -266,8 +247,12 @@ class KubernetesStandIn(StandIn):
     # -- waiting
 
     def _wait_for(self, urn: str, timeout_seconds: float) -> Wait:
+        shown = [""]
+
         def report(text: str) -> None:
-            self.engine.log("INFO", text, urn, status=True)
+            if text != shown[-1]:
+                shown.append(text)
+                self.engine.log("INFO", text, urn, status=True)
 
         return Wait(self._cluster(), self.cancelled, report, timeout_seconds)
 
@@ -278,6 +263,8 @@ class KubernetesStandIn(StandIn):
             return self._wait_for(urn, timeout_seconds).until_ready(obj)
         except WaitFailed as failure:
             self._fail_initialisation(failure, inputs, obj, manager)
+        except PluginError as error:  # the object exists all the same, so the state must keep it
+            self._fail_initialisation(WaitFailed([f"cannot be followed: {error}"], None), inputs, obj, manager)
 
     def _fail_initialisation(self, failure: WaitFailed, inputs: Object, obj: Object, manager: str) -> NoReturn:
         live = failure.live or obj

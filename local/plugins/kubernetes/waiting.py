@@ -56,10 +56,9 @@ class Wait:
         Raises:
             WaitFailed: It failed, can never become ready, the time is up or the user cancelled.
         """
-        started = time.monotonic()
-        limit = self._limit(obj)
-        problems = Problems(self.client)
-        for elapsed in self._pauses(started):
+        limit, pauses, problems = self._limit(obj), Pauses(self.cancelled), Problems(self.client)
+        while True:
+            elapsed = pauses.wait()
             live = self._live(obj)
             state = check(self.client, live, elapsed)
             if state.ready:
@@ -75,7 +74,6 @@ class Wait:
                 raise WaitFailed([reason, *problems.told(known=reason)], live)
             if elapsed > QUIET_SECONDS:
                 self.report("; ".join(part for part in (state.missing, latest) if part))
-        raise AssertionError  # pauses never end
 
     def until_gone(self, obj: Object) -> None:
         """Wait for an object whose deletion was asked for.
@@ -85,9 +83,9 @@ class Wait:
         """
         if annotation(obj, "pulumi.com/skipAwait") == "true" and obj.get("kind") in SKIPS_DELETION:
             return
-        started = time.monotonic()
-        limit = self._limit(obj, default=TIMEOUT_SECONDS)
-        for elapsed in self._pauses(started):
+        limit, pauses = self._limit(obj, default=TIMEOUT_SECONDS), Pauses(self.cancelled)
+        while True:
+            elapsed = pauses.wait()
             live = self.client.find(obj)
             if live is None or dig(live, "metadata", "uid") != dig(obj, "metadata", "uid"):
                 self.report("")
@@ -115,22 +113,21 @@ class Wait:
             return float(annotated)
         return default or TIMEOUTS_SECONDS.get(obj.get("kind", ""), TIMEOUT_SECONDS)
 
-    def _pauses(self, started: float) -> "Pauses":
-        return Pauses(started, self.cancelled)
-
 
 class Pauses:
-    """Yields the seconds since the start, for ever, with growing pauses that a cancel cuts short."""
+    """Growing pauses between two looks, cut short by a cancel."""
 
-    def __init__(self, started: float, cancelled: Event) -> None:
-        self._started = started
+    def __init__(self, cancelled: Event) -> None:
+        self._started = time.monotonic()
         self._cancelled = cancelled
         self._pause = 0.0
 
-    def __iter__(self) -> "Pauses":
-        return self
+    def wait(self) -> float:
+        """Pause, the first time not at all.
 
-    def __next__(self) -> float:
+        Returns:
+            The seconds since the start.
+        """
         self._cancelled.wait(self._pause)
         self._pause = min(max(self._pause * 1.5, SHORTEST_PAUSE_SECONDS), LONGEST_PAUSE_SECONDS)
         return time.monotonic() - self._started

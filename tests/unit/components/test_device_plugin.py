@@ -31,6 +31,7 @@ def test_it_is_the_official_static_manifest_on_gpu_nodes_only() -> None:
     assert spec["nodeSelector"] == {"nvidia.com/gpu.present": "true"}
     assert spec["tolerations"] == [{"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}]
     assert spec["priorityClassName"] == "system-node-critical"
+    assert daemon_set(sound_platform()).inputs["spec"]["updateStrategy"] == {"type": "RollingUpdate"}
     [container] = spec["containers"]
     assert container["image"] == f"nvcr.io/nvidia/k8s-device-plugin:v0.20.0@{DIGEST}"
     assert container["securityContext"] == {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
@@ -61,6 +62,7 @@ def test_nothing_reaches_it_and_it_reaches_nothing() -> None:
 
 def test_it_talks_to_no_api_server() -> None:
     assert pod(sound_platform())["automountServiceAccountToken"] is False
+    assert pod(sound_platform())["enableServiceLinks"] is False
     account = sound_platform().one("core/v1:ServiceAccount", f"{NAMESPACE}-account").inputs
     assert account["automountServiceAccountToken"] is False
     assert pod(sound_platform())["serviceAccountName"] == account["metadata"]["name"]
@@ -102,10 +104,29 @@ def test_the_plugin_reads_the_configuration_and_rolls_when_it_changes() -> None:
 def test_mps_brings_its_control_daemon_and_time_slicing_does_not() -> None:
     spec = pod(shared("mps"), f"{NAMESPACE}-mps")
     assert spec["hostPID"] is True
-    assert spec["containers"][0]["command"] == ["mps-control-daemon"]
-    assert spec["initContainers"][0]["command"] == ["mps-control-daemon", "mount-shm"]
+    [daemon], [mount] = spec["containers"], spec["initContainers"]
+    assert daemon["command"] == ["mps-control-daemon"]
+    assert mount["command"] == ["mps-control-daemon", "mount-shm"]
+    for container in (daemon, mount):
+        assert container["image"] == f"nvcr.io/nvidia/k8s-device-plugin:v0.20.0@{DIGEST}"
+        assert container["securityContext"] == {"privileged": True}
+    assert {"name": "mps-root", "mountPath": "/mps", "mountPropagation": "Bidirectional"} in mount["volumeMounts"]
+    node = {"name": "NODE_NAME", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}}
+    assert daemon["env"] == [node, {"name": "CONFIG_FILE", "value": "/config/config.yaml"}]
     assert {"name": "MPS_ROOT", "value": "/run/nvidia/mps"} in pod(shared("mps"))["containers"][0]["env"]
     assert len(shared("timeSlicing").all("apps/v1:DaemonSet")) == 1
+
+
+def test_plugin_and_control_daemon_share_the_hosts_mps_directories() -> None:
+    shared_directories = [
+        {"name": "mps-root", "hostPath": {"path": "/run/nvidia/mps", "type": "DirectoryOrCreate"}},
+        {"name": "mps-shm", "hostPath": {"path": "/run/nvidia/mps/shm"}},
+    ]
+    for name in (NAMESPACE, f"{NAMESPACE}-mps"):
+        spec = pod(shared("mps"), name)
+        assert [volume for volume in spec["volumes"] if volume["name"].startswith("mps")] == shared_directories
+        mounts = {mount["name"]: mount["mountPath"] for mount in spec["containers"][0]["volumeMounts"]}
+        assert (mounts["mps-root"], mounts["mps-shm"], mounts["config"]) == ("/mps", "/dev/shm", "/config")
 
 
 def test_the_two_daemon_sets_do_not_select_each_others_pods() -> None:

@@ -77,7 +77,7 @@ def test_the_fleet_grows_at_once_and_shrinks_slowly() -> None:
     up, down = behavior["scaleUp"], behavior["scaleDown"]
     assert (up["stabilizationWindowSeconds"], up["selectPolicy"]) == (0, "Max")
     assert {"type": "Percent", "value": 900, "periodSeconds": 15} in up["policies"]
-    assert down["stabilizationWindowSeconds"] == 300
+    assert (down["stabilizationWindowSeconds"], down["selectPolicy"]) == (300, "Max")
     assert {"type": "Percent", "value": 10, "periodSeconds": 60} in down["policies"]
 
 
@@ -260,6 +260,15 @@ def test_only_a_version_that_fetches_reaches_out_and_only_by_https() -> None:
     assert policy["egress"] == [{"ports": [{"protocol": "TCP", "port": 443}]}]
     names = [one.name for one in sound_platform().all("networking.k8s.io/v1:NetworkPolicy")]
     assert f"{NAME}-fetch" not in names
+
+
+def test_all_objects_of_a_version_carry_its_recommended_labels() -> None:
+    for one in sound_platform().objects():
+        if one.name.startswith(NAME):
+            labels = one.inputs["metadata"]["labels"]
+            assert labels["app.kubernetes.io/name"] == "digits"
+            assert labels["app.kubernetes.io/instance"] == "digits-v3"
+            assert labels["app.kubernetes.io/version"] == "3"
 
 
 def test_training_and_serving_pods_of_one_version_are_told_apart() -> None:

@@ -127,6 +127,14 @@ def test_apt_sources_are_the_distributions_own() -> None:
     ]
 
 
+def test_ubuntus_pip_comes_from_universe() -> None:
+    targets = (
+        "Ubuntu|http://mirror/|noble|universe\nUbuntu|http://mirror/|noble|main\nUbuntu|http://mirror/|noble|multiverse"
+    )
+    (source,) = rootfs.apt_sources("ubuntu", "noble", targets)
+    assert source.endswith("ubuntu-archive-keyring.gpg] http://mirror/ noble main universe")
+
+
 def test_a_failed_step_shows_what_where_and_its_last_lines() -> None:
     script = "for i in $(seq 40); do echo line $i; done; echo broken >&2; exit 3"
     with pytest.raises(LocalError) as caught:

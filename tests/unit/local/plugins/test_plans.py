@@ -1,4 +1,4 @@
-"""Plans of the official provider (pulumi-kubernetes 4.33 against Kubernetes 1.35), recorded, and what ours says."""
+"""Plans of the official provider (pulumi-kubernetes 4.33, Kubernetes 1.35), recorded, and what the stand-in says."""
 
 import json
 from pathlib import Path

@@ -7,6 +7,7 @@ from pulumi.runtime.proto import provider_pb2 as rpc
 
 from local.plugins.kubernetes import provider as provider_module
 from local.plugins.kubernetes import waiting
+from local.plugins.kubernetes.client import Kind
 from local.plugins.kubernetes.provider import KubernetesStandIn
 from local.plugins.kubernetes.state import checkpoint
 from local.plugins.serve import Engine, InitFailed, PluginError
@@ -162,6 +163,20 @@ def test_an_update_without_changes_waits_again_and_fails_the_same_way(plugin: Ku
     with pytest.raises(InitFailed) as second:
         update(plugin, JOB_URN, decode(first.value.detail.properties), JOB)
     assert list(first.value.detail.reasons) == list(second.value.detail.reasons)
+
+
+def test_an_object_that_cannot_be_followed_stays_in_the_state(plugin: KubernetesStandIn, api: FakeApi) -> None:
+    api.refusals["GET"] = (500, {"message": "etcd is gone"})
+    api.client.kind = lambda api_version, kind: Kind("/apis/batch/v1", "jobs", namespaced=True)
+    with pytest.raises(InitFailed, match="cannot be followed: etcd is gone") as failure:
+        create(plugin, JOB_URN, JOB)
+    assert failure.value.detail.id == "n/j"
+
+
+def test_a_wait_the_stand_in_cannot_do_is_refused(plugin: KubernetesStandIn) -> None:
+    annotated = CONFIG | {"metadata": CONFIG["metadata"] | {"annotations": {"pulumi.com/waitFor": "condition=Ready"}}}
+    with pytest.raises(PluginError, match="waitFor"):
+        check_inputs(plugin, CONFIG_URN, annotated)
 
 
 def test_a_job_is_waited_for_until_it_is_complete(plugin: KubernetesStandIn, api: FakeApi) -> None:
