@@ -58,7 +58,10 @@ def up(stack_name: str, pulumi: Path, progress: Progress) -> Deployed:
         raise LocalError(watched.failure() or _last_lines(str(error))) from None
     return Deployed(
         outputs={name: cast("object", output.value) for name, output in result.outputs.items()},
-        changes={events.OpType(operation).value: count for operation, count in (result.summary.resource_changes or {}).items()},
+        changes={
+            events.OpType(operation).value: count
+            for operation, count in (result.summary.resource_changes or {}).items()
+        },
         warnings=tuple(watched.warnings),
     )
 

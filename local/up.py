@@ -4,20 +4,21 @@ import json
 import os
 import time
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import cast
 
 import httpx
-from infra.checks import require_valid
 from rich.console import Console
 from rich.table import Table
 
 from contract.store import verify, version_dir
+from infra.checks import require_valid
 from infra.overrides import stack_file_words
-from local import cluster, engine, host, paths, tools
+from local import cluster, engine, host, paths, processes, tools
+from local.cluster import namespace
 from local.images import build_base_images
 from local.progress import LocalError, elapsed
 from local.screen import Screen
@@ -46,6 +47,7 @@ def up(console: Console) -> None:
     started = time.monotonic()
     # Words first: a stack file that cannot work should cost nothing.
     _, plan, _ = require_valid(stack_file_words(paths.ROOT / f"Pulumi.{STACK}.yaml", os.environ), date.today())
+    processes.mark_children()
     host.require()
     screen = Screen(console)
     with screen.shown():
@@ -84,7 +86,13 @@ def _parts(screen: Screen) -> Path:
 
     with ThreadPoolExecutor(max_workers=2) as pool:
         engine_command, base_images = pool.submit(build_and_start), pool.submit(images)
-        base_images.result()
+        try:
+            for future in as_completed([engine_command, base_images]):
+                future.result()
+        except BaseException:
+            # The pool waits for its threads, and they for builds that nobody wants any more.
+            processes.kill(set(processes.members(processes.MARK)) - set(processes.members(namespace.MARK)))
+            raise
         return engine_command.result()
 
 
@@ -111,13 +119,14 @@ def _predict(url: str) -> Prediction:
     while True:
         try:
             answer = httpx.post(url, json={"instances": [pixels]}, timeout=10)
-            answer.raise_for_status()
             break
-        except httpx.HTTPError as error:
+        except httpx.TransportError as error:
             if time.monotonic() > deadline:
                 message = f"{url} did not answer a prediction within {_PREDICT_SECONDS:.0f} s: {error}"
                 raise LocalError(f"{message}\n`make status` shows the pods.") from None
             time.sleep(0.2)
+    if answer.is_error:
+        raise LocalError(f"{url} refused a prediction: {answer.status_code} {answer.text}")
     probabilities = cast("list[float]", answer.json()["predictions"][0])
     predicted = max(range(len(probabilities)), key=probabilities.__getitem__)
     return Prediction(label=label, predicted=predicted, probability=probabilities[predicted])

@@ -47,15 +47,21 @@ def export(model: Model, directory: Path) -> None:
     Raises:
         OSError: It could not be written.
     """
-    module = tf.Module()
-    module.model = model  # holds the weights
+    # A model made under a strategy takes its devices into the graph; one made under none goes anywhere.
+    portable = build()
+    portable.set_weights(model.get_weights())
 
-    @tf.function(input_signature=[tf.TensorSpec([None, SIDE, SIDE], tf.float32, name="pixels")])
     def serve(pixels: Tensor) -> dict[str, Tensor]:
-        return {"probabilities": tf.nn.softmax(model(pixels, training=False))}
+        return {"probabilities": tf.nn.softmax(portable(pixels, training=False))}
 
+    # Keras's own archive saves the weights so that a session, which is how TensorFlow Serving runs a graph, finds them;
+    # a tf.Module holding the model does not (keras.src.backend.tensorflow.core.Variable saves a copy of each).
+    archive = keras.export.ExportArchive()
+    archive.track(portable)
+    signature = [tf.TensorSpec([None, SIDE, SIDE], tf.float32, name="pixels")]
+    archive.add_endpoint("serving_default", serve, input_signature=signature)
     try:
-        tf.saved_model.save(module, str(directory), signatures={"serving_default": serve})
+        archive.write_out(str(directory), verbose=False)
     except tf.errors.OpError as error:  # TensorFlow's file system reports in words of its own
         full = os.strerror(errno.ENOSPC)
         if full in error.message:

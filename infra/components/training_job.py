@@ -149,7 +149,6 @@ def _variables(args: TrainingJobArgs, definition: RunDefinition) -> Mapping[str,
         model=args.model,
         version=args.settings.version,
         definition=definition,
-        image="known once it is built",
         gpu_mode=args.gpu.mode if args.gpu is not None else "exclusive",
         store=_STORE,
     )

@@ -113,10 +113,9 @@ def test_the_three_probes_differ() -> None:
 
 
 def test_a_server_is_ready_when_it_answers_for_exactly_its_version() -> None:
-    assert server(sound_platform())["readinessProbe"]["httpGet"] == {
-        "path": "/v1/models/digits/versions/3/metadata",
-        "port": 8501,
-    }
+    probe = server(sound_platform())["readinessProbe"]
+    assert probe["httpGet"] == {"path": "/v1/models/digits/versions/3/metadata", "port": 8501}
+    assert (probe["periodSeconds"], probe["timeoutSeconds"], probe["failureThreshold"]) == (5, 3, 3)
 
 
 @pytest.mark.parametrize(("startup", "at_least"), [("10m", 600), ("45s", 45), ("3m1s", 181)])

@@ -59,6 +59,7 @@ def test_a_pod_meets_pod_security_restricted(spec: Tree) -> None:
 def test_a_pod_is_nobody_on_the_node_and_owns_what_it_writes(spec: Tree) -> None:
     context = spec["securityContext"]
     assert context["runAsUser"] == context["runAsGroup"] == context["fsGroup"] == 10001
+    assert context["fsGroupChangePolicy"] == "OnRootMismatch", "a large store is not walked at every start"
 
 
 @each_pod

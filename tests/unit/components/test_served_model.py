@@ -42,6 +42,8 @@ def test_a_load_balancer_lets_in_its_source_ranges_and_keeps_the_callers_address
     assert spec["type"] == "LoadBalancer"
     assert spec["loadBalancerSourceRanges"] == ["10.0.0.0/8", "192.168.0.0/16"]
     assert spec["externalTrafficPolicy"] == "Local"
+    assert spec["selector"] == front(sound_platform()).inputs["spec"]["selector"]
+    assert [port["port"] for port in spec["ports"]] == [8501]
 
 
 def test_without_exposure_only_the_own_namespace_may_call() -> None:

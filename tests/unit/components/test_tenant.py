@@ -110,9 +110,10 @@ def test_everything_in_a_tenant_waits_for_its_quota_and_its_limits() -> None:
 
 
 def test_every_object_of_a_tenant_carries_its_labels_and_the_recommended_ones() -> None:
-    platform = record_changed(("tenants.serve.labels", {"team": "vision"}))
-    objects = in_tenant(platform, "serve")
-    assert len(objects) > 10
+    team = {"team": "vision"}
+    platform = record_changed(("tenants.serve.labels", team), ("tenants.train.labels", team))
+    objects = [*in_tenant(platform, "serve"), *in_tenant(platform, "train")]
+    assert len(objects) > 15
     for one in objects:
         labels = one.inputs["metadata"]["labels"]
         assert labels["team"] == "vision", one.name

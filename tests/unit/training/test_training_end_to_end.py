@@ -63,6 +63,18 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     return Trained(run, [*said.getvalue().splitlines(), last], manifest, load(), predict, signature)
 
 
+def test_a_session_loads_it_which_is_how_tensorflow_serving_does(trained: Trained) -> None:
+    from training.untyped import tf  # noqa: PLC0415  imports TensorFlow
+
+    pixels = trained.digits.test.images[:5]
+    session = tf.compat.v1.Session(graph=tf.Graph())
+    with session.graph.as_default():
+        graph = tf.compat.v1.saved_model.load(session, ["serve"], str(trained.model_dir / "1"))
+    signature = graph.signature_def["serving_default"]
+    answer = session.run(signature.outputs["probabilities"].name, {signature.inputs["pixels"].name: pixels})
+    np.testing.assert_allclose(answer, trained.predict(pixels), rtol=1e-5)
+
+
 def test_the_published_model_is_the_one_that_was_judged(trained: Trained) -> None:
     probabilities = trained.predict(trained.digits.test.images)
     labels = trained.digits.test.labels
