@@ -16,7 +16,12 @@ $(VENV)/.ready: $(LOCKS) pyproject.toml
 	@$(VENV)/bin/uv pip install -q --python $(PYTHON) --no-deps --no-build-isolation -e .
 	@touch $@
 
-up: $(VENV)/.ready  ## build, train, serve and predict with the stack `local` on the embedded cluster
+.PHONY: host
+host:
+	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "error: python3 is $$(python3 -V 2>&1); 3.11 or newer is needed" >&2; exit 1; }
+	@python3 -m local.host
+
+up: host $(VENV)/.ready  ## build, train, serve and predict with the stack `local` on the embedded cluster
 	@$(PYTHON) -m local up
 
 down: $(VENV)/.ready  ## stop the embedded cluster and remove all it made, models included

@@ -51,10 +51,10 @@ def _up(console: Console) -> None:
 
 
 def _down(console: Console) -> None:
-    from local import cluster  # noqa: PLC0415
+    from local.cluster import lifecycle  # noqa: PLC0415
 
     with _alone("down"):
-        cluster.stop(lambda line: console.print(line, markup=False))
+        lifecycle.stop(lambda line: console.print(line, markup=False))
         shutil.rmtree(paths.LOCAL, ignore_errors=True)
 
 

@@ -4,6 +4,7 @@ import ipaddress
 import os
 import platform
 import shutil
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -205,3 +206,17 @@ def _free_bytes(directories: Sequence[Path]) -> dict[str, int]:
         existing = next(parent for parent in (directory, *directory.parents) if parent.exists())
         found.setdefault(existing.stat().st_dev, (str(directory), shutil.disk_usage(existing).free))
     return dict(found.values())
+
+
+def main() -> int:
+    """`python3 -m local.host`; standard library only, so that `make up` can refuse before it installs anything."""
+    try:
+        require()
+    except LocalError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -60,6 +60,8 @@ STORE_IN_CLUSTER = Path("/var/lib/tfk8s/models")
 """Where pods' hostPath volumes find the store; a bind mount that only the cluster's mount namespace has."""
 STORE_GROUP = 10001
 """Group of all our pods (fsGroup is not applied to hostPath-backed volumes)."""
+CGROUP_ROOT = "/tfk8s"
+"""All pods' cgroups lie under this one, so that `make down` can find what is left of them."""
 PRETEND_GPUS = 8
 """`nvidia.com/gpu` that the node advertises; none of them exists."""
 

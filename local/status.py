@@ -6,8 +6,7 @@ from typing import cast
 from rich.console import Console
 from rich.table import Table
 
-from local import cluster
-from local.cluster import credentials
+from local.cluster import credentials, lifecycle
 from local.cluster.api import Object, connect
 from local.progress import LocalError
 
@@ -21,7 +20,7 @@ def show(console: Console) -> None:
     Raises:
         LocalError: Nothing runs.
     """
-    rows = cluster.status()
+    rows = lifecycle.status()
     if not rows:
         raise LocalError("the embedded cluster does not run. `make up` starts it.")
     processes = Table("process", "state", "memory", "since", title="cluster", title_justify="left")

@@ -17,8 +17,8 @@ from rich.table import Table
 from contract.store import verify, version_dir
 from infra.checks import require_valid
 from infra.overrides import stack_file_words
-from local import cluster, engine, host, paths, processes, tools
-from local.cluster import namespace
+from local import engine, paths, processes, tools
+from local.cluster import lifecycle, namespace
 from local.images import build_base_images
 from local.progress import LocalError, elapsed
 from local.screen import Screen
@@ -48,7 +48,6 @@ def up(console: Console) -> None:
     # Words first: a stack file that cannot work should cost nothing.
     _, plan, _ = require_valid(stack_file_words(paths.ROOT / f"Pulumi.{STACK}.yaml", os.environ), date.today())
     processes.mark_children()
-    host.require()
     screen = Screen(console)
     with screen.shown():
         pulumi = _parts(screen)
@@ -75,13 +74,13 @@ def _parts(screen: Screen) -> Path:
         with screen.step("tools") as progress:
             tools.kubernetes(progress)
         with screen.step("cluster") as progress:
-            cluster.start(progress)
+            lifecycle.start(progress)
         with screen.step("engine") as progress:
             return tools.pulumi(progress)
 
     def images() -> None:
         with screen.step("images") as progress:
-            cluster.start_registry(progress)
+            lifecycle.start_registry(progress)
             build_base_images(progress)
 
     with ThreadPoolExecutor(max_workers=2) as pool:

@@ -2,17 +2,17 @@
 
 import sys
 
-from local import cluster
+from local.cluster import lifecycle
 from local.progress import LocalError, to_stdout
 
 
 def main() -> int:
     """Run one verb; the exit status is 1 for a failure and 2 for a wrong verb."""
-    actions = {"start": cluster.start, "registry": cluster.start_registry, "stop": cluster.stop}
+    actions = {"start": lifecycle.start, "registry": lifecycle.start_registry, "stop": lifecycle.stop}
     verb = sys.argv[1] if len(sys.argv) > 1 else ""
     try:
         if verb == "status":
-            for row in cluster.status():
+            for row in lifecycle.status():
                 print(f"{row.name:26} {row.state:12} {row.memory / 2**20:7.0f} MiB {row.seconds:6} s")
         elif verb in actions:
             actions[verb](to_stdout)

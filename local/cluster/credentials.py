@@ -2,13 +2,13 @@
 
 import base64
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from local import paths
 from local.cluster.certificates import Authority, KeyPair, key_pem, new_key, public_pem
+from local.private import write_private
 
 ADMIN = "admin"
 
@@ -103,16 +103,6 @@ def kubeconfig(authority: bytes, pair: KeyPair) -> str:
         "current-context": name,
     }
     return json.dumps(content, indent=2) + "\n"
-
-
-def write_private(path: Path, content: bytes) -> None:
-    """Replace a file by one that only its owner can read; it is never there in part, nor readable before that."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.new")
-    temporary.unlink(missing_ok=True)
-    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(content)
-    temporary.replace(path)
 
 
 def _write_pair(name: str, pair: KeyPair) -> None:

@@ -14,7 +14,6 @@ from pathlib import Path
 from local import paths
 from local.cluster import journal
 from local.cluster.journal import Journal
-from local.cluster.node import CGROUP_ROOT
 from local.processes import kill
 
 STATE_DIR = Path("/var/lib/tfk8s")
@@ -110,7 +109,7 @@ def cgroup_roots() -> list[Path]:
     """Our pods' cgroup in each hierarchy of the machine: one for version 2, one per controller for version 1."""
     mounts = [line.split() for line in Path("/proc/self/mountinfo").read_text().splitlines()]
     points = [fields[4] for fields in mounts if fields[fields.index("-") + 1] in {"cgroup", "cgroup2"}]
-    return [Path(point) / CGROUP_ROOT.strip("/") for point in points]
+    return [Path(point) / paths.CGROUP_ROOT.strip("/") for point in points]
 
 
 def cgroup_processes() -> list[int]:

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from local import paths
-from local.cluster.credentials import write_private
+from local.private import write_private
 from local.processes import Identity
 
 FILE = paths.LOCAL / "host.json"

@@ -12,15 +12,14 @@ from typing import Any
 
 from local import paths
 from local.cluster.control_plane import SMALL_HEAP, VOLUME_PLUGINS
-from local.cluster.credentials import kubeconfig_file, pki, write_private
+from local.cluster.credentials import kubeconfig_file, pki
 from local.cluster.program import Program, flags
+from local.private import write_private
 
 CNI_PLUGINS = Path("/usr/lib/cni")
 """Where Debian's containernetworking-plugins puts them."""
 CONTAINERD_SOCKET = Path("/run/containerd/containerd.sock")
 """In the cluster's mount namespace, where /run is its own."""
-CGROUP_ROOT = "/tfk8s"
-"""All pods' cgroups lie under this one, so that `make down` can find what is left of them."""
 
 JSON = dict[str, Any]
 
@@ -225,7 +224,7 @@ def kubelet_config() -> JSON:
         "enableProfilingHandler": False,
         "containerRuntimeEndpoint": f"unix://{CONTAINERD_SOCKET}",
         "cgroupDriver": "cgroupfs",
-        "cgroupRoot": CGROUP_ROOT,
+        "cgroupRoot": paths.CGROUP_ROOT,
         "failCgroupV1": False,
         # Lower, as by default, takes CAP_SYS_RESOURCE.
         "oomScoreAdj": 0,

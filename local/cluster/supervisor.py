@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from local import paths
-from local.cluster.credentials import write_private
 from local.cluster.footprint import STATE_DIR
 from local.cluster.program import Program, supervisor_section
+from local.private import write_private
 from local.progress import LocalError
 
 CONFIG = paths.CLUSTER / "config" / "supervisord.conf"

@@ -84,6 +84,7 @@ def test_a_new_version_is_trained_and_served_and_the_way_back_trains_nothing(pla
 
 
 def test_a_changed_definition_under_a_used_number_is_refused_with_both_named(platform: Platform) -> None:
+    assert platform.up().status == 0
     config = words()
     config["tfk8s:trainingJobs"]["digits"]["args"]["epochs"] = 13
     done = platform.up(config)

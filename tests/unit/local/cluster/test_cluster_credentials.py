@@ -15,6 +15,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from local import paths
 from local.cluster import credentials
 from local.cluster.certificates import Authority
+from local.private import write_private
 
 
 @pytest.fixture
@@ -70,9 +71,9 @@ def test_kubeconfig_holds_everything_and_names_its_context(authority: Authority)
 
 def test_private_files_are_readable_by_their_owner_only_and_replaced_whole(tmp_path: Path) -> None:
     file = tmp_path / "new" / "key"
-    credentials.write_private(file, b"first")
+    write_private(file, b"first")
     file.chmod(0o644)
-    credentials.write_private(file, b"second")
+    write_private(file, b"second")
     assert file.read_bytes() == b"second"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert [entry.name for entry in file.parent.iterdir()] == ["key"]

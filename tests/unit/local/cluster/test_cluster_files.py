@@ -19,7 +19,7 @@ def test_kubelet_listens_on_loopback_and_asks_the_api_server_who_may_call() -> N
 
 
 def test_kubelet_keeps_pods_in_a_cgroup_that_can_be_found_again() -> None:
-    assert node.kubelet_config()["cgroupRoot"] == node.CGROUP_ROOT
+    assert node.kubelet_config()["cgroupRoot"] == paths.CGROUP_ROOT
 
 
 def test_kubelet_caps_the_logs_of_containers() -> None:

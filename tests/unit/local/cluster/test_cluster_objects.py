@@ -10,13 +10,14 @@ from local.cluster import credentials, journal, system
 from local.cluster.api import path_of
 from local.cluster.gpus import gpu_status, has_gpus
 from local.cluster.readiness import node_is_ready
+from local.private import write_private
 from local.processes import Identity
 
 
 @pytest.fixture
 def objects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, dict[str, Any]]:
     monkeypatch.setattr(paths, "CLUSTER", tmp_path)
-    credentials.write_private(credentials.pki("ca.crt"), b"authority")
+    write_private(credentials.pki("ca.crt"), b"authority")
     return {f"{one['kind']}/{one['metadata']['name']}": one for one in system.objects()}
 
 
