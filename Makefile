@@ -6,7 +6,7 @@ VENV := .venv
 PYTHON := $(VENV)/bin/python
 LOCKS := requirements-dev.txt tools/uv.txt
 
-.PHONY: up down status test e2e lint lock clean help
+.PHONY: host up down status test e2e bench lint lock clean help
 
 # `make` itself and python3 are the only things a machine must have; ensurepip may be a package of its own on Debian.
 $(VENV)/.ready: $(LOCKS) pyproject.toml
@@ -16,7 +16,6 @@ $(VENV)/.ready: $(LOCKS) pyproject.toml
 	@$(VENV)/bin/uv pip install -q --python $(PYTHON) --no-deps --no-build-isolation -e .
 	@touch $@
 
-.PHONY: host
 host:
 	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "error: python3 is $$(python3 -V 2>&1); 3.11 or newer is needed" >&2; exit 1; }
 	@python3 -m local.host
@@ -35,6 +34,9 @@ test: $(VENV)/.ready  ## unit tests: no cluster, no network, no engine
 
 e2e: $(VENV)/.ready  ## end-to-end tests on the embedded cluster
 	@$(PYTHON) -m pytest -v tests/e2e
+
+bench: $(VENV)/.ready  ## figures that take long: ten times up and down
+	@$(PYTHON) -m pytest -s tests/bench
 
 lint: $(VENV)/.ready  ## format check, lint, strict types, import layers, lock freshness
 	@$(VENV)/bin/ruff format --check -q . && $(VENV)/bin/ruff check -q . && $(VENV)/bin/lint-imports && $(VENV)/bin/basedpyright

@@ -25,6 +25,7 @@ from local.progress import LocalError, Progress
 
 _MARKUP = re.compile(r"<\{%[^%]*%\}>")
 _SALT = "encryptionsalt"
+_PLUGINS = paths.LOCAL / "plugins"
 _PASSPHRASE = paths.LOCAL / "passphrase"
 
 
@@ -37,6 +38,15 @@ class Deployed:
     """Resources by operation, such as `create`, `same`, `delete`."""
 
     warnings: tuple[str, ...]
+
+
+def write_plugins() -> list[str]:
+    """Makes the provider plugins that the engine will find first.
+
+    Returns:
+        Names of the providers for which a stand-in is used.
+    """
+    return write_launchers(_PLUGINS)
 
 
 def up(stack_name: str, pulumi: Path, progress: Progress) -> Deployed:
@@ -55,7 +65,12 @@ def up(stack_name: str, pulumi: Path, progress: Progress) -> Deployed:
     try:
         result = stack.up(on_event=watched.on_event, suppress_progress=True, suppress_outputs=True, color="never")
     except automation.CommandError as error:
-        raise LocalError(watched.failure() or _last_lines(str(error))) from None
+        failure = watched.failure() or _last_lines(str(error))
+        if "already exists" in failure:
+            failure += (
+                "\nIf an earlier `make up` was killed, it may have made this: `make down` and `make up` start afresh."
+            )
+        raise LocalError(failure) from None
     return Deployed(
         outputs={name: cast("object", output.value) for name, output in result.outputs.items()},
         changes={
@@ -68,6 +83,8 @@ def up(stack_name: str, pulumi: Path, progress: Progress) -> Deployed:
 
 def _stack(stack_name: str, pulumi: Path) -> automation.Stack:
     paths.STATE.mkdir(parents=True, exist_ok=True)
+    # A killed engine leaves its lock behind; none runs now, because only one `up` of a checkout does.
+    shutil.rmtree(paths.STATE / ".pulumi" / "locks", ignore_errors=True)
     _write_project(stack_name)
     options = automation.LocalWorkspaceOptions(
         work_dir=str(paths.WORK),
@@ -97,7 +114,7 @@ def _environment(pulumi: Path) -> dict[str, str]:
     if not _PASSPHRASE.exists():
         _PASSPHRASE.touch(mode=0o600)
         _PASSPHRASE.write_text(secrets.token_urlsafe(32))
-    directories = [*_plugins(), pulumi.parent, *os.environ["PATH"].split(os.pathsep)]
+    directories = [_PLUGINS, pulumi.parent, *os.environ["PATH"].split(os.pathsep)]
     return {
         "PATH": os.pathsep.join(str(directory) for directory in directories),
         "KUBECONFIG": str(paths.KUBECONFIG),
@@ -107,16 +124,6 @@ def _environment(pulumi: Path) -> dict[str, str]:
         "PULUMI_SKIP_UPDATE_CHECK": "true",
         "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
     }
-
-
-def _plugins() -> list[Path]:
-    """Where the engine finds its provider plugins: on PATH, which it prefers to those it has installed.
-
-    The official ones, if the user has installed them (`pulumi plugin install resource kubernetes`), else stand-ins.
-    """
-    launchers = paths.LOCAL / "plugins"
-    write_launchers(launchers)
-    return [launchers]
 
 
 def _write_project(stack_name: str) -> None:

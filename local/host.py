@@ -143,12 +143,17 @@ def gather() -> Facts:
         missing_packages=[package.name for package in packages.missing()],
         can_install=packages.can_install(),
         other_installation=footprint.other_installation(),
-        kernel_lacks=[
-            *probes.namespaces(paths.CONTAINERD_CACHE),
-            *probes.network(),
-            *probes.devices(),
-            *_controllers(),
-        ],
+        # A machine without namespaces says so twice.
+        kernel_lacks=list(
+            dict.fromkeys(
+                [
+                    *probes.namespaces(paths.CONTAINERD_CACHE),
+                    *probes.network(),
+                    *probes.devices(),
+                    *_controllers(),
+                ]
+            )
+        ),
         cgroup_failures=probes.cgroups(roots) if roots else ["/sys/fs/cgroup (nothing is mounted there)"],
         taken=_taken_ports(),
         overlaps=overlaps(Path("/proc/net/route").read_text()),

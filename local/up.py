@@ -51,6 +51,8 @@ def up(console: Console) -> None:
     screen = Screen(console)
     with screen.shown():
         pulumi = _parts(screen)
+        if stand_ins := engine.write_plugins():
+            screen.say(f"provider stand-ins for {' and '.join(stand_ins)}, which serve the embedded default only")
         with screen.step("stack") as progress:
             deployed = engine.up(STACK, pulumi, progress)
             progress(_changes(deployed.changes))
