@@ -38,7 +38,7 @@ e2e: $(VENV)/.ready  ## end-to-end tests on the embedded cluster
 bench: $(VENV)/.ready  ## figures that take long: ten times up and down
 	@$(PYTHON) -m pytest -s tests/bench
 
-lint: $(VENV)/.ready  ## format check, lint, strict types, import layers, lock freshness
+lint: $(VENV)/.ready  ## format, lint, strict types, layers
 	@$(VENV)/bin/ruff format --check -q . && $(VENV)/bin/ruff check -q . && $(VENV)/bin/lint-imports && $(VENV)/bin/basedpyright
 
 UV_LOCK := uv pip compile -q --universal --python-version 3.11 --generate-hashes --custom-compile-command 'make lock'
