@@ -6,40 +6,25 @@ fetch, compare the digest, unpack, verify, rename. A pod that starts again finds
 
 import os
 import shutil
-import traceback
 from pathlib import Path
-from typing import NoReturn
 
 from contract import store
-from contract.exits import Exit, Failure, end, on_termination, say
+from contract.ending import ending
+from contract.exits import Exit, Failure, on_termination, say
 from contract.fetch import FetchEnvironment
 from contract.manifest import MANIFEST, Manifest
-from contract.run import RunError
 from serving.archive import unpack
 from serving.download import download, shown
 
 
-def main() -> NoReturn:
+def main() -> None:
     """Do as the variables say, and end the process with a code and a last line of contract.exits."""
-    what = "the init step"
-    try:
+    with ending("the init step") as step:
         wanted = FetchEnvironment.from_env(os.environ)
-        what = f"{wanted.model} version {wanted.version} cannot be served"
+        step.what = f"{wanted.model} version {wanted.version} cannot be served"
         staging = store.staging_path(Path(wanted.directory), wanted.model, wanted.version)
         on_termination("the init step", lambda: shutil.rmtree(staging, ignore_errors=True))
         say(provide(wanted, staging))
-    except RunError as error:
-        end(Exit.BAD_INPUT, f"the environment of the init step is wrong: {error}")
-    except Failure as error:
-        end(error.code, f"{what}: {error}")
-    except store.StoreError as error:
-        end(Exit.STORE, f"{what}: {error}")
-    except OSError as error:
-        end(Exit.STORE, f"{what}: {error.filename or 'input or output'}: {error.strerror or error}")
-    except Exception as error:  # noqa: BLE001  whatever happens, the log ends with one clear line
-        traceback.print_exc()
-        end(Exit.INTERNAL, f"{what}, see the lines above: {type(error).__name__}: {error}")
-    end(Exit.OK)
 
 
 def provide(wanted: FetchEnvironment, staging: Path) -> str:

@@ -5,39 +5,25 @@ It checks everything before it works, imports TensorFlow only when it will train
 
 import os
 import shutil
-import traceback
 from pathlib import Path
-from typing import NoReturn
 
 from contract import store
-from contract.exits import Exit, Failure, end, on_termination, say
+from contract.ending import ending
+from contract.exits import Exit, Failure, on_termination, say
 from contract.manifest import Manifest
-from contract.run import RunEnvironment, RunError
+from contract.run import RunEnvironment
 from training.arguments import Arguments, parse
 from training.data import Digits, load
 
 
-def main() -> NoReturn:
+def main() -> None:
     """Run as the variables say, and end the process with a code and a last line of contract.exits."""
-    what = "the training run"
-    try:
+    with ending("the training run") as step:
         run = RunEnvironment.from_env(os.environ)
-        what = f"training {run.model} version {run.version}"
+        step.what = f"training {run.model} version {run.version}"
         staging = store.staging_path(Path(run.store), run.model, run.version)
-        on_termination(what, lambda: shutil.rmtree(staging, ignore_errors=True))
+        on_termination(step.what, lambda: shutil.rmtree(staging, ignore_errors=True))
         say(run_once(run, staging))
-    except RunError as error:
-        end(Exit.BAD_INPUT, f"the environment of the training run is wrong: {error}")
-    except Failure as error:
-        end(error.code, f"{what}: {error}")
-    except store.StoreError as error:
-        end(Exit.STORE, f"{what}: {error}")
-    except OSError as error:
-        end(Exit.STORE, f"{what}: {error.filename or 'input or output'}: {error.strerror or error}")
-    except Exception as error:  # noqa: BLE001  whatever happens, the log ends with one clear line
-        traceback.print_exc()
-        end(Exit.INTERNAL, f"{what} failed in its code, see the lines above: {type(error).__name__}: {error}")
-    end(Exit.OK)
 
 
 def run_once(run: RunEnvironment, staging: Path) -> str:
