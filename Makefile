@@ -5,6 +5,8 @@ SHELL := /bin/bash
 VENV := .venv
 PYTHON := $(VENV)/bin/python
 LOCKS := requirements-dev.txt tools/uv.txt
+# Set in some environments; compiling TensorFlow's modules anew at every start costs seconds.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: host up down status test e2e bench lint lock clean help
 
@@ -30,7 +32,7 @@ status: $(VENV)/.ready  ## what runs on the embedded cluster
 	@$(PYTHON) -m local status
 
 test: $(VENV)/.ready  ## unit tests: no cluster, no network, no engine
-	@$(PYTHON) -m pytest -n 2 --dist loadfile
+	@$(PYTHON) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 e2e: $(VENV)/.ready  ## end-to-end tests on the embedded cluster
 	@$(PYTHON) -m pytest -v tests/e2e

@@ -66,7 +66,7 @@ def up(console: Console) -> None:
             }
             progress("answered")
     console.print(_table(deployed.outputs, predictions, str(plan.price_per_hour)))
-    console.print(f"ready in {elapsed(started)}; stop and remove everything with `make down`", highlight=False)
+    console.print(f"ready in {elapsed(started)}")
 
 
 def _parts(screen: Screen) -> Path:
@@ -141,18 +141,18 @@ def _accuracy(model: str, version: object) -> str:
 
 
 def _table(outputs: Mapping[str, object], predictions: Mapping[str, Prediction], price: str) -> Table:
-    table = Table(title="tfk8s: serving", title_justify="left")
-    for column in ("model", "version", "endpoint", "held-out accuracy", "one held-out digit"):
-        table.add_column(column, overflow="fold")
+    """What one came for, readable on the narrowest terminal."""
+    table = Table(show_header=False, title="tfk8s serves", title_justify="left")
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
     for name, model in _models(outputs).items():
         answer = predictions[name]
-        table.add_row(
-            name,
-            str(model["version"]),
-            str(model["predict_url"]),
-            _accuracy(name, model["version"]),
-            f"a {answer.label} read as {answer.predicted} ({answer.probability:.1%})",
-        )
-    table.caption = f"what serves at its minimum would cost {price} an hour at the price card's rates"
-    table.caption_justify = "left"
+        table.add_row("model", f"{name} version {model['version']}")
+        table.add_row("endpoint", str(model["predict_url"]))
+        table.add_row("held-out accuracy", _accuracy(name, model["version"]))
+        table.add_row("one held-out digit", f"a {answer.label} read as {answer.predicted} ({answer.probability:.1%})")
+        table.add_section()
+    table.add_row("price", f"{price} an hour for what serves at its minimum, by the price card")
+    table.add_row("kubeconfig", str(paths.KUBECONFIG.relative_to(paths.ROOT)))
+    table.add_row("stop, remove all", "make down")
     return table

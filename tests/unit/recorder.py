@@ -12,6 +12,7 @@ import json
 import logging
 import runpy
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -169,8 +170,10 @@ def record(
             loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
             loop.close()
 
-    # A context of its own: nothing of Pulumi's settings or configuration reaches the next test.
-    contextvars.copy_context().run(run)
+    # A context of its own: nothing of Pulumi's settings or configuration reaches the next test. A thread of its own:
+    # Pulumi records the whole stack with every resource, and pytest's is deep.
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        thread.submit(contextvars.copy_context().run, run).result()
     _check(recorder)
     return recorder
 
