@@ -107,3 +107,10 @@ def test_the_namespace_refuses_a_pod_that_is_not_restricted(platform: Platform, 
     answer = platform.post("/api/v1/namespaces/ml/pods", pod)
     assert answer.status_code == 403
     assert 'violates PodSecurity "restricted' in answer.json()["message"]
+
+
+def test_the_clusters_merged_schema_is_whole_as_official_clients_need_it(platform: Platform, up: Done) -> None:
+    definitions = platform.get("/openapi/v2")["definitions"]
+    references = set(re.findall(r'"#/definitions/([^"]+)"', json.dumps(definitions)))
+    assert references
+    assert not {reference for reference in references if reference.replace("~1", "/") not in definitions}

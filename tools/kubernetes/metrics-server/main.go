@@ -1,8 +1,9 @@
 // Command metrics-server is metrics-server v0.8.0 with the packages of Kubernetes 1.35.
 //
 // Its API definitions go by the names that types had in 1.33, those of 1.35 are looked up by model names, and the stock
-// command ends at its start because it finds none. Here they go by both. In return it shares its packages with the rest
-// of this module and is compiled in seconds instead of minutes. v0.9.0 needs packages newer than 1.35's.
+// command ends at its start because it finds none. Here they go by both, and are not published: merged into the API
+// server's own schema they would leave references that lead nowhere. In return it shares its packages with the rest of
+// this module and is compiled in seconds instead of minutes. v0.9.0 needs packages newer than 1.35's.
 package main
 
 import (
@@ -43,13 +44,7 @@ func run(arguments []string, stop <-chan struct{}) error {
 		return err
 	}
 	addModelNames(config.Apiserver.OpenAPIV3Config.Definitions)
-	v2 := config.Apiserver.OpenAPIConfig
-	stock := v2.GetDefinitions
-	v2.GetDefinitions = func(reference common.ReferenceCallback) map[string]common.OpenAPIDefinition {
-		definitions := stock(reference)
-		addModelNames(definitions)
-		return definitions
-	}
+	config.Apiserver.SkipOpenAPIInstallation = true
 	server, err := config.Complete()
 	if err != nil {
 		return err
