@@ -50,7 +50,7 @@ def write_plugins() -> list[str]:
 
 
 def up(stack_name: str, pulumi: Path, progress: Progress) -> Deployed:
-    """Brings the stack to what its file says.
+    """Brings the stack to what its file says, if a preview finds nothing wrong with it.
 
     Args:
         stack_name: The `<stack>` of `Pulumi.<stack>.yaml`.
@@ -60,9 +60,13 @@ def up(stack_name: str, pulumi: Path, progress: Progress) -> Deployed:
     Raises:
         LocalError: With the engine's own diagnostics, without tracebacks.
     """
-    watched = _Watched(progress)
     stack = _stack(stack_name, pulumi)
+    progress("previewing")
+    # As the `pulumi up` command does it, so that what a preview refuses has changed nothing.
+    watched = Watched(lambda _: None)
     try:
+        stack.preview(on_event=watched.on_event, suppress_progress=True, suppress_outputs=True, color="never")
+        watched = Watched(progress)
         result = stack.up(on_event=watched.on_event, suppress_progress=True, suppress_outputs=True, color="never")
     except automation.CommandError as error:
         failure = watched.failure() or _last_lines(str(error))
@@ -139,7 +143,7 @@ def _write_project(stack_name: str) -> None:
     yaml.dump(settings, copy)
 
 
-class _Watched:
+class Watched:
     """Follows the engine's events: what is under way, what was said."""
 
     def __init__(self, progress: Progress) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from contract.store import version_dir
 from local import paths
-from tests.e2e.platform import Done, Platform
+from tests.e2e.platform import Done, Platform, make
 from training.data import load
 
 
@@ -49,6 +49,13 @@ def test_outputs_hold_what_applications_need(outputs: Any) -> None:
     assert (model["version"], training["version"]) == (1, 1)
     assert "@sha256:" in training["image"]
     assert "ml" in outputs["tenants"]
+
+
+def test_status_shows_cluster_run_and_model(up: Done) -> None:
+    status = make("status")
+    assert status.status == 0
+    for what in ("kube-apiserver", "digits-v1", "Complete"):
+        assert what in status.text
 
 
 def test_kubeconfig_is_for_its_owner_only() -> None:

@@ -87,10 +87,13 @@ def test_a_changed_definition_under_a_used_number_is_refused_with_both_named(pla
     assert platform.up().status == 0
     config = words()
     config["tfk8s:trainingJobs"]["digits"]["args"]["epochs"] = 13
-    done = platform.up(config)
+    pods = platform.serving_pods()
+    with changed_training_code():
+        done = platform.up(config)
     assert done.status != 0
     assert "epochs" in done.text
     assert "12" in done.text
     assert "13" in done.text
     assert "Traceback" not in done.text
+    assert platform.serving_pods() == pods, "the changed code would have rolled them"
     assert set(platform.up().stack_changes()) == {"unchanged"}

@@ -1,0 +1,46 @@
+"""What is told of a run of the engine."""
+
+from pulumi.automation import events
+
+from local.engine import Watched
+
+
+def diagnostic(message: str, severity: str = "error", urn: str | None = None) -> events.EngineEvent:
+    said = events.DiagnosticEvent(message=message, color="never", severity=severity, urn=urn)
+    return events.EngineEvent(sequence=1, timestamp=0, diagnostic_event=said)
+
+
+def started(kind: str, name: str, op: events.OpType = events.OpType.CREATE) -> events.EngineEvent:
+    urn = f"urn:pulumi:local::tfk8s::{kind}::{name}"
+    step = events.StepEventMetadata(op=op, urn=urn, type=kind, provider="")
+    return events.EngineEvent(sequence=1, timestamp=0, resource_pre_event=events.ResourcePreEvent(metadata=step))
+
+
+def test_an_error_that_arrives_twice_is_told_once() -> None:
+    watched = Watched(lambda _: None)
+    watched.on_event(diagnostic("the stack file has 1 error"))
+    watched.on_event(diagnostic("an unhandled error occurred: the stack file has 1 error"))
+    assert watched.failure() == "the stack file has 1 error"
+
+
+def test_an_error_names_its_resource_and_carries_no_markup() -> None:
+    watched = Watched(lambda _: None)
+    watched.on_event(diagnostic("<{%reset%}>timed out<{%reset%}>", urn="urn:pulumi:local::tfk8s::x::digits-v1"))
+    assert watched.failure() == "digits-v1: timed out"
+
+
+def test_warnings_are_kept_but_for_where_plugins_come_from() -> None:
+    watched = Watched(lambda _: None)
+    watched.on_event(diagnostic("using pulumi-resource-docker from $PATH at /somewhere", severity="warning"))
+    watched.on_event(diagnostic("no digest", severity="warning"))
+    assert watched.warnings == ["no digest"]
+
+
+def test_progress_names_what_is_waited_for_and_not_what_stays_the_same() -> None:
+    lines: list[str] = []
+    watched = Watched(lines.append)
+    watched.on_event(started("kubernetes:core/v1:Service", "digits", events.OpType.SAME))
+    watched.on_event(started("tfk8s:index:TrainingJob", "digits-v1"))
+    assert not lines
+    watched.on_event(started("kubernetes:batch/v1:Job", "digits-v1"))
+    assert lines == ["0 done, waiting for Job digits-v1"]
