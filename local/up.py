@@ -82,9 +82,10 @@ def _parts(screen: Screen) -> Path:
 
     def images() -> None:
         with screen.step("images") as progress:
-            lifecycle.start_registry(progress)
             build_base_images(progress)
 
+    with screen.step("registry") as progress:
+        lifecycle.start_registry(progress)
     with ThreadPoolExecutor(max_workers=2) as pool:
         engine_command, base_images = pool.submit(build_and_start), pool.submit(images)
         try:

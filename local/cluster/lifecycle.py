@@ -90,7 +90,8 @@ def stop(progress: Progress) -> None:
     Raises:
         LocalError: Something could not be removed, with its name.
     """
-    if not paths.LOCAL.exists():
+    # Whoever removed `.local` by hand still has a cluster.
+    if not paths.LOCAL.exists() and footprint.owner() != str(paths.LOCAL):
         return
     with _locked(progress):
         log = journal.load()
