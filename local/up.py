@@ -155,5 +155,5 @@ def _table(outputs: Mapping[str, object], predictions: Mapping[str, Prediction],
         table.add_section()
     table.add_row("price", f"{price} an hour for what serves at its minimum, by the price card")
     table.add_row("kubeconfig", str(paths.KUBECONFIG.relative_to(paths.ROOT)))
-    table.add_row("stop, remove all", "make down")
+    table.add_row("stop and remove", "make down")
     return table

@@ -1,0 +1,30 @@
+"""What docs/training-image.md promises to whoever brings an image of their own."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from contract.exits import Exit
+from contract.fetch import FetchEnvironment
+from contract.run import VARIABLES
+
+PAGE = (Path(__file__).resolve().parents[3] / "docs" / "training-image.md").read_text()
+
+
+@pytest.mark.parametrize("variable", VARIABLES)
+def test_every_variable_of_a_run_is_documented(variable: str) -> None:
+    assert f"| `{variable}` |" in PAGE
+
+
+def test_every_variable_of_the_check_is_documented() -> None:
+    wanted = FetchEnvironment(
+        model="digits", version=1, directory="/models", url="https://example.org/a.tar", sha256="0" * 64
+    )
+    for variable in wanted.to_env():
+        assert f"`{variable}`" in PAGE
+
+
+def test_exit_codes_are_documented_as_they_are() -> None:
+    documented = dict(re.findall(r"^\| (\d+) \| ([A-Z_]+) \|", PAGE, re.MULTILINE))
+    assert documented == {str(code.value): code.name for code in Exit}
