@@ -40,8 +40,8 @@ def _failed(text: str) -> int:
 
 def _up(console: Console) -> None:
     # Imports stay with their verb: `down` must work whatever state the rest is in, and starts at once.
-    from infra.finding import StackFileError  # noqa: PLC0415
-    from local.up import up  # noqa: PLC0415
+    from infra.finding import StackFileError  # noqa: PLC0415 - see above
+    from local.up import up  # noqa: PLC0415 - see above
 
     with _alone("up"):
         try:
@@ -51,7 +51,7 @@ def _up(console: Console) -> None:
 
 
 def _down(console: Console) -> None:
-    from local.cluster import lifecycle  # noqa: PLC0415
+    from local.cluster import lifecycle  # noqa: PLC0415 - see _up
 
     with _alone("down"):
         lifecycle.stop(lambda line: console.print(line, markup=False))
@@ -59,7 +59,7 @@ def _down(console: Console) -> None:
 
 
 def _status(console: Console) -> None:
-    from local.status import show  # noqa: PLC0415
+    from local.status import show  # noqa: PLC0415 - see _up
 
     show(console)
 

@@ -65,7 +65,7 @@ def download(
     """
     opener = urllib.request.build_opener(_HttpsOnly())
     # The scheme is https: contract.fetch has seen to it, and _HttpsOnly sees to redirects.
-    request = urllib.request.Request(url, headers={"User-Agent": "tfk8s"})  # noqa: S310
+    request = urllib.request.Request(url, headers={"User-Agent": "tfk8s"})  # noqa: S310 - the address was checked to be https
     deadline = time.monotonic() + deadline_seconds
     try:
         answer = opener.open(request, timeout=silence_seconds)

@@ -49,7 +49,7 @@ def run_once(run: RunEnvironment, staging: Path) -> str:
     digits = load()
     _require_one_batch(arguments, digits)
     # Takes seconds and a few hundred megabytes, so only a run that trains pays for it.
-    from training.work import work  # noqa: PLC0415
+    from training.work import work  # noqa: PLC0415 - see above
 
     manifest = work(run, arguments, digits, staging)
     size = sum(entry.size for entry in manifest.files)
