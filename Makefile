@@ -47,7 +47,7 @@ UV_LOCK := uv pip compile -q --universal --python-version 3.11 --generate-hashes
 lock: $(VENV)/.ready  ## write the lock files again from pyproject.toml
 	@cd $(CURDIR) && export PATH=$(CURDIR)/$(VENV)/bin:$$PATH && \
 	$(UV_LOCK) pyproject.toml -o requirements.txt && \
-	$(UV_LOCK) pyproject.toml --group training --group tensorflow --group local --group test --group lint --group build -c requirements.txt -o requirements-dev.txt && \
+	$(UV_LOCK) pyproject.toml --group training --group tensorflow --group report --group app --group local --group test --group lint --group build -c requirements.txt -o requirements-dev.txt && \
 	$(UV_LOCK) --group pyproject.toml:training -c requirements-dev.txt -o training/requirements.txt && \
 	$(UV_LOCK) --group pyproject.toml:training --group pyproject.toml:tensorflow -c requirements-dev.txt -o training/requirements-tensorflow.txt && \
 	grep -A999 '^uv==' requirements-dev.txt | awk 'NR==1 || /--hash/ {print; next} {exit}' > tools/uv.txt
