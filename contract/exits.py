@@ -37,6 +37,13 @@ class Exit(IntEnum):
     INTERNAL = 70
     """A defect of ours; the traceback stands above the last line (EX_SOFTWARE of sysexits.h)."""
 
+    PEER_LOST = 75
+    """Another worker of the run was lost: the training starts again from its newest checkpoint (EX_TEMPFAIL). The
+    watcher takes it as the order to do so; a container never ends with it."""
+
+    STALLED = 76
+    """Started again and again, the training made no step within the stall timeout."""
+
     TERMINATED = 143
     """Stopped by SIGTERM: deadline, deletion, eviction or drain (128 + 15, as a shell counts)."""
 
@@ -54,8 +61,10 @@ def say(text: str) -> None:
     print(text, flush=True)
 
 
-def end(code: Exit, error: str = "") -> NoReturn:
+def end(code: int, error: str = "") -> NoReturn:
     """End the process now, with `error: …` as the log's last line if there was one.
+
+    The code is one of Exit's, or 128 and the number of the signal that killed what this process stands for.
 
     Interpreter shutdown is skipped: TensorFlow's threads can hold it up, and could write after the last line.
     """

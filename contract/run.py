@@ -30,8 +30,35 @@ VARIABLES: Final = {
 }
 """Every variable of a training run and what it says."""
 
+GANG_VARIABLES: Final = {
+    "TFK8S_PEERS": "host:port of every worker in order of their indices; absent for a run of one worker",
+    "TFK8S_STALL_TIMEOUT": "seconds without a step after which the training is started again; absent or 0: never",
+    "JOB_COMPLETION_INDEX": "which of the workers this one is, from 0; Kubernetes sets it in an Indexed Job",
+}
+"""Variables that only some runs have."""
+
+WORKER_PORT: Final = 2222
+"""Where the workers of a run listen for each other."""
+
+ALIVE_FILE: Final = "/tmp/tfk8s/alive"  # noqa: S108 - the temp volume of the pod's own
+"""Holds the machine's uptime in whole seconds, written by a container's first process at least every 2 seconds."""
+
+ALIVE_LIMIT_SECONDS: Final = 20
+"""Age of the alive file above which the container counts as stopped."""
+
+
+def alive_probe(file: str = ALIVE_FILE) -> tuple[str, ...]:
+    """The command of a training container's liveness probe; it starts one shell and nothing else.
+
+    Uptime rather than the time of day: a clock that is set right must not kill a training.
+    """
+    read = f"read -r now rest </proc/uptime && read -r then <{file}"
+    return ("/bin/sh", "-c", f"{read} && [ $((${{now%.*}} - then)) -le {ALIVE_LIMIT_SECONDS} ]")
+
+
 _VERSION_RULE: Final = "must be a whole number from 1 to 2^63-1"
 _DIGITS: Final = re.compile(r"[0-9]{1,20}")
+_PEER: Final = re.compile(r"[A-Za-z0-9]([-.A-Za-z0-9]*[A-Za-z0-9])?:[1-9][0-9]{0,4}")
 NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
 
@@ -168,6 +195,20 @@ class RunEnvironment:
     store: str = "/store"
     """Absolute path where the store is mounted."""
 
+    peers: tuple[str, ...] = ()
+    """`host:port` of every worker in order of their indices; empty for one worker."""
+
+    index: int = 0
+    """Which of the peers this worker is. Kubernetes tells it, not the program."""
+
+    stall_timeout: int = 0
+    """Seconds without a step after which the training is started again; 0: never."""
+
+    @property
+    def is_chief(self) -> bool:
+        """Whether this worker is the one that writes into the store."""
+        return self.index == 0
+
     def __post_init__(self) -> None:
         problems: list[str] = []
         if not NAME.fullmatch(self.model):
@@ -178,11 +219,26 @@ class RunEnvironment:
             problems.append(f"TFK8S_STORE is {self.store!r}: must be an absolute path")
         if self.gpu_mode not in GPU_MODES:
             problems.append(f"TFK8S_GPU_MODE is {self.gpu_mode!r}: must be one of {', '.join(GPU_MODES)}")
+        problems += self._problems_of_peers()
+        if not _is_count(self.stall_timeout, 0):
+            problems.append(f"TFK8S_STALL_TIMEOUT is {self.stall_timeout!r}: must be a whole number of seconds, or 0")
         if problems:
             raise RunError(problems)
 
+    def _problems_of_peers(self) -> list[str]:
+        workers = self.definition.workers
+        if len(self.peers) != (workers if workers > 1 else 0):
+            return [f"TFK8S_PEERS names {len(self.peers)} workers: the definition says {workers}"]
+        problems = [f"TFK8S_PEERS: {peer!r} must be host:port" for peer in self.peers if not _PEER.fullmatch(peer)]
+        if not _is_count(self.index, 0) or self.index >= workers:
+            problems.append(f"JOB_COMPLETION_INDEX is {self.index!r}: must be a whole number from 0 to {workers - 1}")
+        return problems
+
     def to_env(self) -> dict[str, str]:
-        """The container's variables, for the program; without TFK8S_IMAGE while the image is not known."""
+        """The container's variables, for the program.
+
+        TFK8S_IMAGE is not among them while the image is not known, nor JOB_COMPLETION_INDEX, which Kubernetes adds.
+        """
         variables = {
             "TFK8S_MODEL": self.model,
             "TFK8S_VERSION": str(self.version),
@@ -191,7 +247,13 @@ class RunEnvironment:
             "TFK8S_GPUS": str(self.definition.gpus),
             "TFK8S_GPU_MODE": self.gpu_mode,
         }
-        return {**variables, "TFK8S_IMAGE": self.image} if self.image else variables
+        if self.image:
+            variables["TFK8S_IMAGE"] = self.image
+        if self.peers:
+            variables["TFK8S_PEERS"] = ",".join(self.peers)
+        if self.stall_timeout:
+            variables["TFK8S_STALL_TIMEOUT"] = str(self.stall_timeout)
+        return variables
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> "RunEnvironment":
@@ -215,6 +277,9 @@ class RunEnvironment:
         if not _DIGITS.fullmatch(version):
             problems.append(f"TFK8S_VERSION is {version!r}: {_VERSION_RULE}")
             version = "1"
+        peers = tuple(filter(None, env.get("TFK8S_PEERS", "").split(",")))
+        if peers and "JOB_COMPLETION_INDEX" not in env:
+            problems.append(f"JOB_COMPLETION_INDEX is missing ({GANG_VARIABLES['JOB_COMPLETION_INDEX']})")
         if env.get("TFK8S_IMAGE") == "":
             problems.append("TFK8S_IMAGE is empty: must be the reference of the image that runs")
         try:
@@ -225,12 +290,24 @@ class RunEnvironment:
                 definition=definition,
                 image=env.get("TFK8S_IMAGE", ""),
                 gpu_mode=env.get("TFK8S_GPU_MODE", GPU_MODES[0]),
+                peers=peers,
+                # Any Indexed Job has the variable; alone, a worker is its own chief.
+                index=_count_in(env, "JOB_COMPLETION_INDEX", problems) if peers else 0,
+                stall_timeout=_count_in(env, "TFK8S_STALL_TIMEOUT", problems),
             )
         except RunError as error:
             raise RunError(problems + list(error.problems)) from None
         if problems:
             raise RunError(problems)
         return run
+
+
+def _count_in(env: Mapping[str, str], name: str, problems: list[str]) -> int:
+    text = env.get(name) or "0"
+    if _DIGITS.fullmatch(text):
+        return int(text)
+    problems.append(f"{name} is {text!r}: must be a whole number")
+    return 0
 
 
 def _is_count(value: object, least: int) -> bool:

@@ -5,7 +5,6 @@ are not versions: TensorFlow Serving and everybody here skip them.
 """
 
 import errno
-import hashlib
 import os
 import secrets
 import shutil
@@ -13,7 +12,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from contract.manifest import MANIFEST, FileEntry, Manifest, ManifestError
+from contract.files import first, flush, flush_one, listed, problems
+from contract.manifest import MANIFEST, Manifest, ManifestError
 
 
 class StoreError(Exception):
@@ -85,7 +85,7 @@ def require_writable(root: Path, model: str) -> None:
         finally:
             probe.unlink(missing_ok=True)
     except OSError as error:
-        raise _unwritable(root, error) from error
+        raise unwritable(root, error) from error
 
 
 def verify(directory: Path, *, model: str, version: int) -> Manifest:
@@ -108,7 +108,7 @@ def verify(directory: Path, *, model: str, version: int) -> Manifest:
         if (manifest.model, manifest.version) != (model, version):
             named = f"{manifest.model} version {manifest.version}, not of {model} version {version}"
             raise DamagedError(f"{directory / MANIFEST} is of {named}")
-        problems = _problems(directory, manifest)
+        found = problems(directory, manifest.files, MANIFEST)
     except FileNotFoundError:
         raise DamagedError(
             f"{directory} has no {MANIFEST}: it was not published by a training run, or only half copied"
@@ -117,8 +117,8 @@ def verify(directory: Path, *, model: str, version: int) -> Manifest:
         raise DamagedError(f"{directory / MANIFEST} is not valid: {error}") from None
     except OSError as error:
         raise StoreError(f"{error.filename or directory} cannot be read: {error.strerror}") from error
-    if problems:
-        raise DamagedError(f"{directory} is not what its manifest says: {_first(problems)}")
+    if found:
+        raise DamagedError(f"{directory} is not what its manifest says: {first(found)}")
     return manifest
 
 
@@ -145,16 +145,16 @@ def publish(root: Path, manifest: Manifest, write: Callable[[Path], None], *, st
         staging.parent.mkdir(exist_ok=True)  # not the root: a store that is not mounted is an error
         staging.mkdir()
         write(staging)
-        complete = replace(manifest, files=_entries(staging))
+        complete = replace(manifest, files=listed(staging))
         (staging / MANIFEST).write_text(complete.text(), encoding="utf-8")
-        _flush(staging)
+        flush(staging)
         _refuse_existing(target)
         staging.rename(target)
-        _flush_one(target.parent)
+        flush_one(target.parent)
     except OSError as error:
         if error.errno in (errno.ENOTEMPTY, errno.EEXIST):  # another attempt was faster
             raise _published(target) from error
-        raise _unwritable(root, error) from error
+        raise unwritable(root, error) from error
     finally:
         shutil.rmtree(staging, ignore_errors=True)
     return complete
@@ -169,62 +169,11 @@ def _refuse_existing(target: Path) -> None:
         raise _published(target)
 
 
-def _unwritable(root: Path, error: OSError) -> StoreError:
+def unwritable(root: Path, error: OSError) -> StoreError:
+    """Say why the store could not be written, and what would help."""
     hint = ""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         hint = f"; free space or enlarge the store ({shutil.disk_usage(root).free / 2**20:.1f} MiB are free)"
     elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         hint = f"; it must be writable for user {os.getuid()}, group {os.getgid()}"
     return StoreError(f"cannot write {error.filename or root}: {error.strerror}{hint}")
-
-
-def _entries(directory: Path) -> tuple[FileEntry, ...]:
-    return tuple(
-        FileEntry(path=path.relative_to(directory).as_posix(), size=path.stat().st_size, sha256=_sha256(path))
-        for path in sorted(directory.rglob("*"))
-        if not path.is_dir()
-    )
-
-
-def _problems(directory: Path, manifest: Manifest) -> list[str]:
-    found = {path.relative_to(directory).as_posix(): path for path in sorted(directory.rglob("*"))}
-    if links := [f"{name} is a link" for name, path in found.items() if path.is_symlink()]:
-        return links  # nothing behind a link is read
-    listed = {MANIFEST, *(entry.path for entry in manifest.files)}
-    problems = [f"{name} is not listed" for name, path in found.items() if name not in listed and not path.is_dir()]
-    for entry in manifest.files:
-        path = directory / entry.path
-        if not path.is_file():
-            problems.append(f"{entry.path} is missing")
-        elif (size := path.stat().st_size) != entry.size:
-            problems.append(f"{entry.path} has {size} bytes instead of {entry.size}")
-        elif (digest := _sha256(path)) != entry.sha256:
-            problems.append(f"{entry.path} has SHA-256 {digest[:12]}… instead of {entry.sha256[:12]}…")
-    return problems
-
-
-def _first(problems: list[str], shown: int = 5) -> str:
-    more = f"; and {len(problems) - shown} more" if len(problems) > shown else ""
-    return "; ".join(problems[:shown]) + more
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _flush(directory: Path) -> None:
-    for path in directory.rglob("*"):
-        _flush_one(path)
-    _flush_one(directory)
-
-
-def _flush_one(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    except OSError as error:
-        if error.errno != errno.EINVAL:  # some network file systems cannot flush a directory
-            raise
-    finally:
-        os.close(descriptor)

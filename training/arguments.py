@@ -4,7 +4,9 @@ from dataclasses import dataclass
 
 from contract.exits import Exit, Failure
 from contract.run import RunDefinition
-from training.data import DATA_VERSIONS
+
+DIGITS = "digits"
+"""The `data` that ships inside the image."""
 
 LARGEST_SEED = 2**32 - 1
 """What NumPy's seed takes."""
@@ -23,6 +25,15 @@ class Arguments:
     learning_rate: float = 0.002
     """Of Adam, above 0 and at most 1."""
 
+    data: str = DIGITS
+    """`digits`, or a directory of records (training/records.py): absolute, or relative to the store."""
+
+    checkpoint_steps: int = 100
+    """Steps between two checkpoints, 1 to 1,000,000: what is repeated at most when a worker is lost."""
+
+    deterministic: bool = False
+    """Whether TensorFlow takes only operations that give the same bits each time; slower on GPUs."""
+
 
 def parse(definition: RunDefinition) -> Arguments:
     """Read the arguments of a definition.
@@ -30,7 +41,7 @@ def parse(definition: RunDefinition) -> Arguments:
     Raises:
         Failure: With every problem at once, each naming key, value and range.
     """
-    names = {"epochs", "batchSize", "learningRate"}
+    names = {"epochs", "batchSize", "learningRate", "data", "checkpointSteps", "deterministic"}
     problems = [
         f"args.{name} is unknown: known are {', '.join(sorted(names))}" for name in definition.args if name not in names
     ]
@@ -38,18 +49,20 @@ def parse(definition: RunDefinition) -> Arguments:
         epochs=_whole(definition, "epochs", Arguments.epochs, 1000, problems),
         batch_size=_whole(definition, "batchSize", Arguments.batch_size, 1_000_000, problems),
         learning_rate=_rate(definition, problems),
+        data=_data(definition, problems),
+        checkpoint_steps=_whole(definition, "checkpointSteps", Arguments.checkpoint_steps, 1_000_000, problems),
+        deterministic=_yes_or_no(definition, "deterministic", problems),
     )
-    replicas = max(1, definition.gpus)
+    replicas = definition.workers * max(1, definition.gpus)
     if chosen.batch_size % replicas:
-        problems.append(f"args.batchSize is {chosen.batch_size}: must be divisible by {replicas}, the number of GPUs")
-    if definition.workers != 1:
-        problems.append(f"workers is {definition.workers}: this training code runs on 1")
+        whose = "GPUs of all workers" if definition.gpus else "workers"
+        if definition.workers == 1:
+            whose = "GPUs"
+        problems.append(
+            f"args.batchSize is {chosen.batch_size}: must be divisible by {replicas}, the number of {whose}"
+        )
     if definition.seed > LARGEST_SEED:
         problems.append(f"seed is {definition.seed}: must be at most {LARGEST_SEED}")
-    if definition.data_version not in (None, *DATA_VERSIONS):
-        problems.append(
-            f"dataVersion is {definition.data_version!r}: this training code has {', '.join(DATA_VERSIONS)}"
-        )
     if problems:
         raise Failure(Exit.BAD_INPUT, f"the definition is wrong: {'; '.join(problems)}")
     return chosen
@@ -71,3 +84,19 @@ def _rate(definition: RunDefinition, problems: list[str]) -> float:
         return float(value)
     problems.append(f"args.learningRate is {value!r}: must be a number above 0 and at most 1")
     return Arguments.learning_rate
+
+
+def _data(definition: RunDefinition, problems: list[str]) -> str:
+    value = definition.args.get("data", DIGITS)
+    if isinstance(value, str) and value and "\0" not in value:
+        return value
+    problems.append(f"args.data is {value!r}: must be {DIGITS} or a directory of records")
+    return DIGITS
+
+
+def _yes_or_no(definition: RunDefinition, name: str, problems: list[str]) -> bool:
+    value = definition.args.get(name, False)
+    if isinstance(value, bool):
+        return value
+    problems.append(f"args.{name} is {value!r}: must be true or false")
+    return False

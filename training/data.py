@@ -44,6 +44,19 @@ class Digits:
     digest: str
     """SHA-256 of all images and labels, in order."""
 
+    noun: str = "digits"
+    side: int = SIDE
+    white: float = WHITE
+
+    @property
+    def examples(self) -> dict[PartName, int]:
+        """How many examples each part has."""
+        return {"train": len(self.train), "validation": len(self.validation), "test": len(self.test)}
+
+    def steps_of_epoch(self, batch_size: int, replicas: int) -> int:
+        """Whole batches only: each replica gets the same share in each step. Every epoch drops another remainder."""
+        return len(self.train) // batch_size
+
 
 def part_of(index: int) -> PartName:
     """The part an example belongs to, for ever: 70 % train, 15 % validation, 15 % test.

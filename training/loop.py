@@ -5,21 +5,26 @@ MultiWorkerMirroredStrategy altogether; optimizer and layers are Keras' here, th
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from contract.exits import Exit, Failure
+from contract.progress import EpochProgress
 from training.arguments import Arguments
-from training.data import Digits, Part
+from training.feed import Batches, Order, Share, evaluation_batches, training_batches
 from training.model import Model, build
+from training.source import Source
+from training.state import Array, State, Sums
 from training.strategy import Strategy
 from training.untyped import keras, tf
 
-# TensorFlow's and Keras' own types, by name only
+# TensorFlow's own types, by name only
+InputContext = Any
 Tensor = Any
-Batches = Any
-Optimizer = Any
+Variable = Any
 
 
 @dataclass(frozen=True)
@@ -33,110 +38,168 @@ class Score:
     """Share of right answers."""
 
 
-@dataclass(frozen=True)
-class Epoch:
-    """What one pass over the train part gave."""
+class Training:
+    """A model, its optimizer and its data under a strategy."""
 
-    number: int
-    """From 1."""
+    def __init__(self, source: Source, arguments: Arguments, strategy: Strategy, seed: int) -> None:
+        """Make a fresh model, with the same weights in every worker.
 
-    train: Score
-    validation: Score
-    seconds: float
+        Args:
+            source: The data; its test part is not touched.
+            arguments: How to train.
+            strategy: Where to train; the batch size is divisible by its replicas.
+            seed: Of weights, order and dropout.
+        """
+        keras.utils.set_random_seed(seed)
+        self.step: Variable = tf.Variable(0, dtype=tf.int64)
+        """Steps done; any thread may read it, also in the middle of a chunk."""
 
+        with strategy.scope():
+            self.model: Model = build(source, seed, self.step.read_value)
+            self._optimizer = keras.optimizers.Adam(arguments.learning_rate)
+            self._optimizer.build(self.model.trainable_variables)
+        self._source = source
+        self._arguments = arguments
+        self._strategy = strategy
+        self._order = Order(seed, arguments.batch_size, arguments.epochs)
+        self.steps_of_epoch = source.steps_of_epoch(arguments.batch_size, strategy.num_replicas_in_sync)
+        self._own_replicas = 1
+        self.steps = arguments.epochs * self.steps_of_epoch
+        """Steps of the whole run."""
 
-def train(
-    digits: Digits, arguments: Arguments, strategy: Strategy, seed: int, report: Callable[[Epoch], None]
-) -> Model:
-    """Train a fresh model.
+    @property
+    def variables(self) -> list[Array]:
+        """Values of all variables, as a checkpoint holds them."""
+        return [np.asarray(variable) for variable in self._variables()]
 
-    Args:
-        digits: The data; its test part is not touched.
-        arguments: How to train.
-        strategy: Where to train; the batch size is divisible by its replicas.
-        seed: Of weights and order.
-        report: Called after each epoch.
-    """
-    keras.utils.set_random_seed(seed)
-    with strategy.scope():
-        model = build()
-        optimizer = keras.optimizers.Adam(arguments.learning_rate)
-        optimizer.build(model.trainable_variables)
-    batches = strategy.experimental_distribute_dataset(_batches(digits.train, arguments.batch_size, seed))
-    epoch = _make_epoch(model, optimizer, strategy, arguments.batch_size)
-    for number in range(1, arguments.epochs + 1):
-        start = time.monotonic()
-        score = Score(*(float(mean) for mean in epoch(batches)))
-        report(Epoch(number, score, evaluate(model, digits.validation), time.monotonic() - start))
-    return model
+    def takes(self, variables: list[Array]) -> bool:
+        """Whether a checkpoint's values fit this model."""
+        own = self._variables()
+        return [value.shape for value in variables] == [tuple(variable.shape) for variable in own]
 
+    def set_variables(self, variables: list[Array]) -> None:
+        """Take over values of the same shapes."""
+        for variable, value in zip(self._variables(), variables, strict=True):
+            variable.assign(value)
 
-def evaluate(model: Model, part: Part) -> Score:
-    """Judge a model on a part of the data, on one device."""
-    logits = model(tf.constant(part.images), training=False)
-    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(part.labels, logits)
-    right = tf.argmax(logits, axis=1) == part.labels
-    return Score(float(tf.reduce_mean(losses)), float(tf.reduce_mean(tf.cast(right, tf.float32))))
+    def run(self, state: State, save: Callable[[State], None] | None, report: Callable[[EpochProgress], None]) -> None:
+        """Train to the end, in chunks that end with an epoch or with a checkpoint.
 
+        The chunks are the same in every worker: TensorFlow names the sums over workers by their number in a chunk.
 
-class TensorBoardLog:
-    """Scalars for TensorBoard, in one directory per run; written with TensorFlow alone."""
+        Args:
+            state: Where to go on from; it is kept up to date.
+            save: Called where a checkpoint is due; None for workers that write none and judge nothing.
+            report: Called after each epoch.
 
-    def __init__(self, directory: Path) -> None:
-        self._writer = tf.summary.create_file_writer(str(directory))
-        self._metadata = tf.compat.v1.SummaryMetadata(
-            plugin_data=tf.compat.v1.SummaryMetadata.PluginData(plugin_name="scalars")
+        Raises:
+            Failure: The training diverged.
+        """
+        self.step.assign(state.step)
+        batches, fed_until = self._feed(state.step)
+        chunk = self._make_chunk()
+        epoch_start = begun = time.monotonic()
+        seconds_before = state.seconds
+        while state.step < self.steps:
+            if state.step == fed_until:
+                batches, fed_until = self._feed(state.step)
+            until = self._chunk_end(state.step)
+            loss, right = chunk(batches, tf.constant(until - state.step, tf.int64))
+            state.sums.add(float(loss), float(right), (until - state.step) * self._arguments.batch_size)
+            state.step = until
+            state.seconds = seconds_before + time.monotonic() - begun
+            number = -(-until // self.steps_of_epoch)
+            self._require_finite(state.sums.loss / state.sums.seen, number)
+            if until % self.steps_of_epoch == 0:
+                # Only the chief judges; the others are at their next step meanwhile, and wait for it there.
+                epoch = self._end_epoch(number, state.sums, epoch_start, judged=save is not None)
+                state.sums = Sums()
+                state.history.append(epoch)
+                report(epoch)
+                self._require_finite(epoch.validation_loss, number)
+                epoch_start = time.monotonic()
+            if save is not None and self._saves_after(until):
+                save(state)
+
+    def evaluate(self, part: str) -> Score:
+        """Judge the model on a part of the data, on one device."""
+        total, right, seen = 0.0, 0.0, 0
+        for images, labels in evaluation_batches(self._source, part):  # pyright: ignore[reportArgumentType]
+            logits = self.model(images, training=False)
+            total += float(tf.reduce_sum(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)))
+            right += float(tf.reduce_sum(tf.cast(tf.argmax(logits, axis=1) == labels, tf.float32)))
+            seen += len(labels)
+        return Score(total / seen, right / seen)
+
+    def _variables(self) -> list[Variable]:
+        return [*self.model.variables, *self._optimizer.variables]
+
+    def _saves_after(self, step: int) -> bool:
+        return step % self._arguments.checkpoint_steps == 0 or step == self.steps
+
+    def _chunk_end(self, step: int) -> int:
+        every = self._arguments.checkpoint_steps
+        return min((step // self.steps_of_epoch + 1) * self.steps_of_epoch, (step // every + 1) * every)
+
+    def _feed(self, step: int) -> tuple[Iterator[Batches], int]:
+        until = step
+
+        def of_worker(context: InputContext) -> Batches:
+            nonlocal until
+            count = context.num_replicas_in_sync // context.num_input_pipelines
+            self._own_replicas = count
+            share = Share(context.input_pipeline_id * count, count, context.num_replicas_in_sync)
+            batches, until = training_batches(self._source, self._order, step, share)
+            # Without an end, so that workers need not agree before each step whether all have another batch.
+            return batches.repeat().prefetch(2 * count)
+
+        return iter(self._strategy.distribute_datasets_from_function(of_worker)), until
+
+    def _end_epoch(self, number: int, sums: Sums, start: float, *, judged: bool) -> EpochProgress:
+        validation = self.evaluate("validation") if judged else Score(0.0, 0.0)
+        return EpochProgress(
+            epoch=number,
+            loss=sums.loss / sums.seen,
+            accuracy=sums.right / sums.seen,
+            validation_loss=validation.loss,
+            validation_accuracy=validation.accuracy,
+            seconds=round(time.monotonic() - start, 3),
         )
 
-    def write(self, epoch: Epoch) -> None:
-        """Add one point to each curve, readable at once."""
-        values = {
-            "loss/train": epoch.train.loss,
-            "loss/validation": epoch.validation.loss,
-            "accuracy/train": epoch.train.accuracy,
-            "accuracy/validation": epoch.validation.accuracy,
-        }
-        with self._writer.as_default():
-            for tag, value in values.items():
-                # tf.summary.scalar does the same, but needs the tensorboard package from TensorFlow 2.21 on
-                tf.summary.write(tag, tf.constant(value, tf.float32), step=epoch.number, metadata=self._metadata)
-        self._writer.flush()
+    def _require_finite(self, loss: float, epoch: int) -> None:
+        if not np.isfinite(loss):
+            raise Failure(
+                Exit.BAD_INPUT,
+                f"the loss is {loss} in epoch {epoch}: lower args.learningRate ({self._arguments.learning_rate})",
+            )
 
+    def _make_chunk(self) -> Callable[[Iterator[Batches], Tensor], tuple[Tensor, Tensor]]:
+        model, optimizer, strategy = self.model, self._optimizer, self._strategy
+        variables = model.trainable_variables
+        batch_size = self._arguments.batch_size
+        own_replicas = float(self._own_replicas)
 
-def _batches(part: Part, batch_size: int, seed: int) -> Batches:
-    """Whole batches only: each replica gets the same share in each step. Every epoch drops another remainder."""
-    return (
-        tf.data.Dataset.from_tensor_slices((part.images, part.labels))
-        .cache()
-        .shuffle(len(part), seed=seed)
-        .batch(batch_size, drop_remainder=True)
-        .prefetch(tf.data.AUTOTUNE)
-    )
+        def replica_step(images: Tensor, labels: Tensor) -> Tensor:
+            with tf.GradientTape() as tape:
+                logits = model(images, training=True)
+                losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+                # The optimizer sums gradients over replicas, so each divides by the whole batch.
+                loss = tf.reduce_sum(losses) / batch_size
+            optimizer.apply(tape.gradient(loss, variables), variables)
+            right = tf.cast(tf.argmax(logits, axis=1) == labels, tf.float32)
+            return tf.stack([tf.reduce_sum(losses), tf.reduce_sum(right)])
 
+        @tf.function  # the whole chunk is one call: a call for each step costs several times the arithmetic
+        def chunk(batches: Iterator[Batches], steps: Tensor) -> tuple[Tensor, Tensor]:
+            sums = tf.zeros([2])
+            for _ in tf.range(steps):
+                own = strategy.experimental_local_results(strategy.run(replica_step, args=next(batches)))
+                sums += tf.add_n(list(own))
+                with tf.control_dependencies([sums]):
+                    self.step.assign_add(1)
+            # Summed over workers once a chunk. Each replica of this one brings its part of what is summed already.
+            parts = strategy.run(lambda: sums / own_replicas)
+            loss, right = tf.unstack(strategy.reduce(tf.distribute.ReduceOp.SUM, parts, axis=None))
+            return loss, right
 
-def _make_epoch(
-    model: Model, optimizer: Optimizer, strategy: Strategy, batch_size: int
-) -> Callable[[Batches], tuple[Tensor, Tensor]]:
-    variables = model.trainable_variables
-
-    def replica_step(images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        with tf.GradientTape() as tape:
-            logits = model(images, training=True)
-            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
-            # The optimizer sums gradients over replicas, so each divides by the whole batch.
-            loss = tf.reduce_sum(losses) / batch_size
-        optimizer.apply(tape.gradient(loss, variables), variables)
-        right = tf.argmax(logits, axis=1) == labels
-        return tf.reduce_sum(losses), tf.reduce_sum(tf.cast(right, tf.float32))
-
-    @tf.function  # the whole epoch is one call: a call for each step costs several times the arithmetic
-    def epoch(batches: Batches) -> tuple[Tensor, Tensor]:
-        total, right, seen = tf.constant(0.0), tf.constant(0.0), tf.constant(0.0)
-        for images, labels in batches:
-            part_total, part_right = strategy.run(replica_step, args=(images, labels))
-            total += strategy.reduce(tf.distribute.ReduceOp.SUM, part_total, axis=None)
-            right += strategy.reduce(tf.distribute.ReduceOp.SUM, part_right, axis=None)
-            seen += batch_size
-        return total / seen, right / seen
-
-    return epoch
+        return chunk

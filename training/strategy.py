@@ -12,21 +12,24 @@ SHARED_MODES = ("timeSlicing", "mps")
 """Modes in which other pods use the same device: its memory is taken as needed, not all at once."""
 
 
-def make_strategy(gpus: int, mode: str) -> Strategy:
-    """Choose the devices of this process. Call it before TensorFlow has run anything.
+def make_strategy(gpus: int, mode: str, *, deterministic: bool = False) -> Strategy:
+    """Choose the devices of a worker that trains alone. Call it before TensorFlow has run anything.
 
     Args:
         gpus: Devices to train on; 0 trains on the CPU even where GPUs are visible.
         mode: One of contract.run.GPU_MODES; `pretend` takes logical CPU devices for GPUs.
+        deterministic: Take only operations that give the same bits each time.
 
     Raises:
         Failure: Fewer GPUs are visible than asked for.
     """
+    if deterministic:
+        tf.config.experimental.enable_op_determinism()
     if mode == "pretend":
         tf.config.set_visible_devices([], "GPU")
         devices = _logical_cpus(gpus)
     else:
-        devices = _gpus(gpus, mode)
+        devices = visible_gpus(gpus, mode)
     if not devices:
         return tf.distribute.get_strategy()
     if len(devices) == 1:
@@ -41,7 +44,12 @@ def _logical_cpus(count: int) -> list[str]:
     return [f"CPU:{index}" for index in range(count)]
 
 
-def _gpus(count: int, mode: str) -> list[str]:
+def visible_gpus(count: int, mode: str) -> list[str]:
+    """Let TensorFlow see just so many GPUs, and name them.
+
+    Raises:
+        Failure: Fewer are visible.
+    """
     visible = tf.config.list_physical_devices("GPU")
     if len(visible) < count:
         reason = "check the pod's limits, the node's driver and that the image's TensorFlow is built for GPUs"

@@ -7,12 +7,12 @@ import pytest
 
 from contract.exits import Exit
 from contract.fetch import FetchEnvironment
-from contract.run import VARIABLES
+from contract.run import GANG_VARIABLES, VARIABLES
 
 PAGE = (Path(__file__).resolve().parents[3] / "docs" / "training-image.md").read_text()
 
 
-@pytest.mark.parametrize("variable", VARIABLES)
+@pytest.mark.parametrize("variable", [*VARIABLES, *GANG_VARIABLES])
 def test_every_variable_of_a_run_is_documented(variable: str) -> None:
     assert f"| `{variable}` |" in PAGE
 

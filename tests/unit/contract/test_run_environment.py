@@ -1,12 +1,13 @@
 """The environment of a training run: what is written is what is read, and everything wrong is said at once."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from contract.run import VARIABLES, RunDefinition, RunEnvironment, RunError, Scalar
+from contract.run import GANG_VARIABLES, VARIABLES, RunDefinition, RunEnvironment, RunError, Scalar
 
 SCALARS = st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False) | st.text()
 DEFINITION = RunDefinition(args={"epochs": 12}, seed=7, gpus=2)
@@ -140,3 +141,48 @@ def test_the_program_cannot_write_a_run_that_the_image_would_refuse() -> None:
 
 def test_definition_travels_as_json() -> None:
     assert json.loads(RUN.to_env()["TFK8S_DEFINITION"])["args"] == {"epochs": 12}
+
+
+GANG = RunEnvironment(
+    model="digits",
+    version=3,
+    definition=RunDefinition(workers=2),
+    gpu_mode="exclusive",
+    image="train@sha256:1",
+    peers=("digits-v3-0.digits-v3.ml.svc:2222", "digits-v3-1.digits-v3.ml.svc:2222"),
+    stall_timeout=600,
+)
+
+
+def test_a_worker_of_several_reads_its_peers_and_its_index_from_kubernetes() -> None:
+    assert GANG_VARIABLES.keys() - GANG.to_env().keys() == {"JOB_COMPLETION_INDEX"}
+    worker = RunEnvironment.from_env({**GANG.to_env(), "JOB_COMPLETION_INDEX": "1"})
+    assert worker == replace(GANG, index=1)
+    assert not worker.is_chief
+
+
+def test_a_worker_alone_is_the_chief_whatever_its_index() -> None:
+    assert RunEnvironment.from_env({**RUN.to_env(), "JOB_COMPLETION_INDEX": "5"}) == RUN
+
+
+@pytest.mark.parametrize(
+    ("variables", "reason"),
+    [
+        ({"TFK8S_PEERS": ""}, "TFK8S_PEERS names 0 workers: the definition says 2"),
+        ({"TFK8S_PEERS": "a:2222,b"}, "TFK8S_PEERS: 'b' must be host:port"),
+        ({"JOB_COMPLETION_INDEX": "2"}, "JOB_COMPLETION_INDEX is 2: must be a whole number from 0 to 1"),
+        ({"JOB_COMPLETION_INDEX": "one"}, "JOB_COMPLETION_INDEX is 'one': must be a whole number"),
+        ({"TFK8S_STALL_TIMEOUT": "10m"}, "TFK8S_STALL_TIMEOUT is '10m': must be a whole number"),
+    ],
+)
+def test_wrong_variables_of_several_workers_are_named(variables: dict[str, str], reason: str) -> None:
+    with pytest.raises(RunError) as caught:
+        RunEnvironment.from_env({**GANG.to_env(), "JOB_COMPLETION_INDEX": "0", **variables})
+    assert reason in str(caught.value)
+
+
+def test_a_worker_without_index_and_one_worker_with_peers_are_refused() -> None:
+    with pytest.raises(RunError, match="JOB_COMPLETION_INDEX is missing"):
+        RunEnvironment.from_env(GANG.to_env())
+    with pytest.raises(RunError, match="TFK8S_PEERS names 2 workers: the definition says 1"):
+        replace(GANG, definition=DEFINITION)

@@ -44,7 +44,7 @@ def test_a_wrong_argument_is_named_with_value_and_range(name: str, value: Scalar
 
 
 def test_an_unknown_argument_is_refused_with_the_known_ones() -> None:
-    assert "args.epoch is unknown: known are batchSize, epochs" in refusal(RunDefinition(args={"epoch": 3}))
+    assert "args.epoch is unknown: known are batchSize, checkpointSteps" in refusal(RunDefinition(args={"epoch": 3}))
 
 
 @pytest.mark.parametrize("gpus", [3, 5, 128])
@@ -60,9 +60,11 @@ def test_a_batch_that_splits_evenly_is_taken(gpus: int) -> None:
 @pytest.mark.parametrize(
     ("definition", "reason"),
     [
-        (RunDefinition(workers=2), "workers is 2: this training code runs on 1"),
+        (RunDefinition(workers=3), "args.batchSize is 64: must be divisible by 3, the number of workers"),
+        (RunDefinition(workers=3, gpus=2), "args.batchSize is 64: must be divisible by 6, the number of GPUs of all"),
         (RunDefinition(seed=2**32), "seed is 4294967296: must be at most 4294967295"),
-        (RunDefinition(data_version="2"), "dataVersion is '2': this training code has 1"),
+        (RunDefinition(args={"data": ""}), "args.data is '': must be digits or a directory of records"),
+        (RunDefinition(args={"deterministic": 1}), "args.deterministic is 1: must be true or false"),
     ],
 )
 def test_what_this_training_code_cannot_do_is_refused(definition: RunDefinition, reason: str) -> None:

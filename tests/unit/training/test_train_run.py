@@ -13,7 +13,7 @@ from contract import store
 from contract.exits import Exit, Failure
 from contract.manifest import Manifest
 from contract.run import RunDefinition, RunEnvironment
-from training.train import run_once
+from training.child import run_once
 
 ROOT = Path(__file__).parents[3]
 DEFINITION = RunDefinition(args={"epochs": 2})
@@ -65,7 +65,7 @@ def test_a_published_version_is_not_trained_again_whatever_the_image(published: 
 def test_a_published_version_is_recognised_without_tensorflow(published: Path) -> None:
     code = (
         "import os, sys; from pathlib import Path; from contract.run import RunEnvironment;"
-        "from training.train import run_once; run_once(RunEnvironment.from_env(os.environ), Path('/unused'));"
+        "from training.child import run_once; run_once(RunEnvironment.from_env(os.environ), Path('/unused'));"
         "print({'tensorflow', 'sklearn', 'keras'} & set(sys.modules))"
     )
     result = subprocess.run(

@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from contract import store
+from contract import checkpoints, progress, store
 from contract.exits import Exit, Failure
 from contract.manifest import Manifest
 from contract.run import RunDefinition, RunEnvironment
+from training.child import run_once
 from training.data import Digits, load
-from training.train import run_once
 
 DEFINITION = RunDefinition(args={"epochs": 2}, gpus=2)
 
@@ -120,7 +120,9 @@ def test_each_epoch_is_one_line_and_the_last_line_is_the_result(trained: Trained
 
 
 def test_nothing_else_is_left_in_the_store(trained: Trained) -> None:
-    assert sorted(path.name for path in trained.model_dir.iterdir()) == [".logs", "1"]
+    names = sorted(path.relative_to(trained.model_dir).as_posix() for path in trained.model_dir.glob(".*/*"))
+    assert names == [".logs/1", ".progress/1.json"]
+    assert sorted(path.name for path in trained.model_dir.iterdir() if path.name[0] != ".") == ["1"]
 
 
 def test_the_logs_hold_the_curves_of_this_attempt_for_tensorboard(trained: Trained) -> None:
@@ -168,28 +170,49 @@ def test_a_disk_that_fills_up_during_the_export_is_said_in_plain_words(
     assert trained
     monkeypatch.setattr(tf.saved_model, "save", save)
     with pytest.raises(OSError, match="No space left on device") as caught:
-        export(build(), tmp_path)
+        export(build(trained.digits), trained.digits, tmp_path)
     assert caught.value.strerror == "No space left on device"
     assert caught.value.filename == str(tmp_path)
 
 
-def test_a_training_that_diverges_publishes_nothing(
+def test_progress_ends_as_published_with_every_epoch(trained: Trained) -> None:
+    told = progress.read(progress.progress_path(Path(trained.run.store), "digits", 1))
+    assert told is not None
+    assert (told.phase, told.step, told.steps, told.restarts) == ("published", 38, 38, 0)
+    assert [epoch.epoch for epoch in told.history] == [1, 2]
+    assert told.history[-1].validation_accuracy == pytest.approx(
+        trained.manifest.metrics["validationAccuracy"], abs=1e-6
+    )
+
+
+def any_devices(_gpus: int, _mode: str, *, deterministic: bool) -> Any:
+    """Devices cannot be configured twice in one process."""
+    from training.untyped import tf  # noqa: PLC0415  imports TensorFlow
+
+    assert not deterministic
+    return tf.distribute.get_strategy()
+
+
+def test_a_training_that_diverges_publishes_nothing_and_leaves_no_checkpoint_of_it(
     trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from training import loop, work  # noqa: PLC0415  imports TensorFlow
 
-    def diverge(*arguments: Any) -> None:  # takes loop.train's arguments
-        broken = loop.Score(math.nan, 0.1)
-        arguments[-1](loop.Epoch(1, broken, broken, 0.1))
+    def no_number(*_: Any) -> float:
+        return math.nan
 
-    def any_devices(_gpus: int, _mode: str) -> None:
-        """Devices cannot be configured twice in one process."""
-
+    assert trained
     monkeypatch.setattr(work, "make_strategy", any_devices)
-    monkeypatch.setattr(work, "train", diverge)
+    monkeypatch.setattr(loop, "float", no_number, raising=False)
     run = RunEnvironment(
-        model="digits", version=2, definition=RunDefinition(), gpu_mode="pretend", image="i", store=str(tmp_path)
+        model="digits",
+        version=2,
+        definition=RunDefinition(args={"checkpointSteps": 1}),
+        gpu_mode="pretend",
+        image="i",
+        store=str(tmp_path),
     )
-    with pytest.raises(Failure, match=r"the loss is nan after epoch 1: lower args\.learningRate \(0\.002\)"):
+    with pytest.raises(Failure, match=r"the loss is nan in epoch 1: lower args\.learningRate \(0\.002\)"):
         run_once(run, store.staging_path(tmp_path, "digits", 2))
     assert store.versions(tmp_path, "digits") == []
+    assert checkpoints.steps(checkpoints.checkpoints_dir(tmp_path, "digits", 2)) == []
