@@ -211,6 +211,20 @@ def test_on_a_shared_gpu_a_server_leaves_memory_to_others() -> None:
     assert "TF_FORCE_GPU_ALLOW_GROWTH" not in environment(server(sound_platform()))
 
 
+def test_on_a_shared_gpu_a_server_takes_its_share_of_the_memory_at_most() -> None:
+    flag = "per_process_gpu_memory_fraction"
+    assert flags(committed_platform("dev"), "digits-v1")[flag] == "0.25"  # a fourth each, for four pods a device
+    assert flag not in flags(sound_platform())
+
+
+def test_the_share_of_the_memory_is_the_one_given_and_none_without_a_gpu() -> None:
+    shared = ("gpu", {"mode": "mps", "podsPerGpu": 3, "memoryFraction": "20%"})
+    given = record_changed(shared, ("trainingJobs.digits.gpus", 1))
+    assert flags(given)["per_process_gpu_memory_fraction"] == "0.2"
+    without = record_changed(shared, ("trainingJobs.digits.gpus", 1), (f"{MODEL}.resources.gpu", 0))
+    assert "per_process_gpu_memory_fraction" not in flags(without)
+
+
 def test_the_image_is_tensorflow_serving_as_given() -> None:
     assert server(sound_platform())["image"] == f"tensorflow/serving:2.20.0@{DIGEST}"
     assert server(sound_platform())["command"] == ["tensorflow_model_server"]
