@@ -47,7 +47,7 @@ def _answers(recorder: Any, words: Any) -> object:  # noqa: ANN401 - a module, a
     """The same answers that the recorder gives to the program of its own checkout."""
     answers = recorder.Answers()
     origin = words.get("images", {}).get("training", {}).get("fromStack")
-    return dataclasses.replace(answers, stacks={origin: recorder.outputs_of(origin, answers)}) if origin else answers
+    return dataclasses.replace(answers, stacks={origin: recorder.taken_outputs(origin, answers)}) if origin else answers
 
 
 def _asking_no_cluster() -> AbstractContextManager[object]:

@@ -49,14 +49,14 @@ def record(
     settings = require_valid(words, date.today()).settings
     given, origin = answers or Answers(), settings.images.training.from_stack
     if origin is not None and origin not in given.stacks:
-        given = replace(given, stacks={**given.stacks, origin: outputs_of(origin, given)})
+        given = replace(given, stacks={**given.stacks, origin: taken_outputs(origin, given)})
     try:
         return run_recorded(run_program, words=words, stack=stack, preview=preview, answers=given)
     except pulumi.RunError as refusal:
         raise CommandError(str(refusal)) from None
 
 
-def outputs_of(stack: str, answers: Answers) -> Mapping[str, object]:
+def taken_outputs(stack: str, answers: Answers) -> Mapping[str, object]:
     """What a stack that nobody asked can be taken to say, by its contract; `.invalid` names no host (RFC 2606)."""
     image = TrainingImageOutputs(reference=f"unknown.invalid/{stack}@{answers.digest}", built_by=stack)
     outputs = PlatformOutputs(

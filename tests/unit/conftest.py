@@ -11,13 +11,7 @@ for variable in tuple(os.environ):
     if variable in ("KUBECONFIG", "DOCKER_HOST") or variable.startswith(("PULUMI_", "TFK8S_")):
         del os.environ[variable]
 
-_STARTS_TENSORFLOW = ("test_training_end_to_end", "test_images_saved_model")
 _DEFERRED = ("apply", "run_with_unknowns")
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Puts the files that start TensorFlow first: begun last, they would keep one of two workers waiting."""
-    items.sort(key=lambda item: item.path.stem not in _STARTS_TENSORFLOW)
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:

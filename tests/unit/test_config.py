@@ -84,6 +84,7 @@ def test_a_missing_overrides_file_is_refused() -> None:
         ("config: {}", "overrides nothing"),
         ("config: {pulumi:template: x}", "pulumi:template"),
         ("config: {a: b", "not YAML"),
+        ("config: {'tfk8s:images': {registries: {r: {password: {secure: v1}}}}}", "registries.r.password is sealed"),
     ],
 )
 def test_an_overrides_file_that_is_no_stack_file_is_refused(content: str, said: str, tmp_path: Path) -> None:

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given, reject, settings
 from hypothesis import strategies as st
-from ruamel.yaml import YAML
+from ruamel.yaml import YAML, YAMLError
 
 from ops.problem import CommandError
 from ops.stackfile import ROOT, StackFile, stack_file_of
@@ -220,8 +220,11 @@ def test_whatever_stands_beside_it_one_key_is_added_and_every_other_character_st
     with path.open("w", encoding="utf-8", newline="") as file:
         yaml.dump(words, file)
     before = path.read_text(encoding="utf-8")
+    try:
+        said = yaml.load(before)
+    except YAMLError:
+        reject()  # ruamel.yaml writes some strings, such as `:0`, in a way that it does not read itself
     after = added(path, before)
-    said = yaml.load(before)
     said["config"]["tfk8s:cluster"]["kubeSystemUid"] = UID
     assert yaml.load(after) == said
     assert re.sub(rf", kubeSystemUid: {UID}|    kubeSystemUid: {UID}\n", "", after, count=1) == before
