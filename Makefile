@@ -46,7 +46,7 @@ test: $(VENV)/.ready  ## unit tests: no cluster, no network, no engine
 e2e: $(VENV)/.ready  ## end-to-end tests on the embedded cluster
 	@$(PYTHON) -m pytest -v tests/e2e
 
-bench: $(VENV)/.ready  ## figures that take long: ten times up and down
+bench: $(VENV)/.ready  ## figures that take long: rollouts of 800 pods, cost of a resource, ten times up and down
 	@$(PYTHON) -m pytest -s tests/bench
 
 lint: $(VENV)/.ready $(CHECKOV)/.ready  ## format, lint, strict types, layers, rendered manifests

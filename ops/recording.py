@@ -34,7 +34,7 @@ __all__ = ["UNKNOWN", "Answers", "Recording", "Resource", "Tree", "record", "run
 def record(
     words: Mapping[str, object], *, stack: str = "test", preview: bool = False, answers: Answers | None = None
 ) -> Recording:
-    """Runs the repository's program with the words of a stack file.
+    """Runs the repository's program with the words of a stack file. Not in two threads at once: mocks are global.
 
     Args:
         words: Values of the `tfk8s:` keys, without the prefix.

@@ -101,6 +101,7 @@ def test_a_stack_that_just_fits_reaches_its_maximum_and_changes_there(platform: 
     assert platform.replicas() == REPLICAS
     before = refusals(platform)
     servers = platform.serving_pods()
+    until("nothing drains", 30, lambda: len(platform.get(PODS)["items"]) == REPLICAS)
     watcher.most = 0
 
     started = time.monotonic()

@@ -10,6 +10,9 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
+from pulumi.runtime import resource as registration
+from pulumi.runtime.proto import source_pb2
+
 from infra.overrides import stack_file_words
 from ops.recording import UNKNOWN, Answers, Recording, Resource, Tree, run_program, run_recorded
 from ops.stackfile import ROOT
@@ -140,6 +143,14 @@ def sound_platform() -> Recorder:
 def committed_platform(stack: str) -> Recorder:
     """The program with a committed stack file as it is, run once for all tests that only look."""
     return record_program(stack)
+
+
+def _no_stack_trace() -> source_pb2.StackTrace:
+    return source_pb2.StackTrace()
+
+
+# The SDK notes the whole stack at every registration, and pytest's is deep: a tenth of the suite's time.
+registration.__dict__["_get_stack_trace"] = _no_stack_trace
 
 
 def _check(recorder: Recorder) -> None:

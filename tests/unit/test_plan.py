@@ -63,7 +63,7 @@ def test_a_rollout_takes_one_start_and_drain_for_each_wave_of_surge_pods() -> No
 
 @pytest.mark.parametrize(
     ("cold_start", "leaving"),
-    [("60s", 2), ("15s", 2), ("14s", 4), ("5s", 6)],  # each pod drains for 15 s, two of them a wave
+    [("60s", 2), ("30s", 2), ("29s", 4), ("10s", 6)],  # each pod drains for 15 s, two of them a wave, at twice the pace
 )
 def test_pods_of_every_wave_that_still_drains_are_counted(cold_start: str, leaving: int) -> None:
     model = plan(("models.digits.coldStart", cold_start), ("models.digits.rollout", {"maxSurge": 2})).models["digits"]

@@ -97,8 +97,8 @@ def test_a_rollout_adds_servers_before_it_takes_any(surge: object, sent: object)
 
 
 def test_a_leaving_server_goes_on_for_as_long_as_requests_may_come_and_last() -> None:
-    words = ((f"{MODEL}.requestTimeout", "7s"), (f"{MODEL}.drain", {"propagation": "20s"}))
-    changed = record_changed(*words)
+    timing = {f"{MODEL}.requestTimeout": "7s", f"{MODEL}.drain": {"propagation": "20s"}, f"{MODEL}.coldStart": "64s"}
+    changed = record_changed(*timing.items())
     assert server(changed)["lifecycle"]["preStop"] == {"sleep": {"seconds": 27}}
     assert pod(changed)["terminationGracePeriodSeconds"] == 32
     assert flags(changed)["rest_api_timeout_in_ms"] == "7000"

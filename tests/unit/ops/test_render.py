@@ -1,11 +1,31 @@
+import functools
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from ops import cli, directory
 from ops.directory import MARKER
+from ops.recording import Answers, Recording, record
 from tests.unit.words import changed
+
+
+@functools.cache
+def recorded(stack: str, words: str) -> Recording:
+    return record(json.loads(words), stack=stack, answers=Answers())
+
+
+def from_memory(words: Mapping[str, object], *, stack: str, answers: Answers) -> Recording:
+    assert answers == Answers()
+    return recorded(stack, json.dumps(words))
+
+
+@pytest.fixture(autouse=True)
+def one_run_a_stack(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Most tests here are about directories; one run of the program for each stack is enough for them."""
+    if request.function is not test_two_renders_are_equal_byte_for_byte:
+        monkeypatch.setattr("ops.render.record", from_memory)
 
 
 def contents(root: Path) -> dict[str, bytes]:
