@@ -8,7 +8,7 @@ LOCKS := requirements-dev.txt tools/uv.txt
 # Set in some environments; compiling TensorFlow's modules anew at every start costs seconds.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: host up down status test e2e bench lint lock clean help
+.PHONY: host up down status app test e2e bench lint lock clean help
 
 # `make` itself and python3 are the only things a machine must have; ensurepip may be a package of its own on Debian.
 $(VENV)/.ready: $(LOCKS) pyproject.toml
@@ -16,6 +16,12 @@ $(VENV)/.ready: $(LOCKS) pyproject.toml
 	@[ -x $(VENV)/bin/uv ] || { python3 -m venv $(VENV) && $(VENV)/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r tools/uv.txt; }
 	@$(VENV)/bin/uv pip sync -q --python $(PYTHON) --require-hashes requirements-dev.txt
 	@$(VENV)/bin/uv pip install -q --python $(PYTHON) --no-deps --no-build-isolation -e .
+	@touch $@
+
+CHECKOV := $(VENV)/checkov
+$(CHECKOV)/.ready: tools/checkov.txt | $(VENV)/.ready
+	@$(VENV)/bin/uv venv -q --clear --python $(PYTHON) $(CHECKOV)
+	@$(VENV)/bin/uv pip sync -q --python $(CHECKOV)/bin/python --require-hashes tools/checkov.txt
 	@touch $@
 
 host:
@@ -28,6 +34,9 @@ up: host $(VENV)/.ready  ## build, train, serve and predict with the stack `loca
 down: $(VENV)/.ready  ## stop the embedded cluster and remove all it made, models included
 	@$(PYTHON) -m local down
 
+app: $(VENV)/.ready  ## the example page: draw a digit, see the served answer
+	@$(PYTHON) -m local app
+
 status: $(VENV)/.ready  ## what runs on the embedded cluster
 	@$(PYTHON) -m local status
 
@@ -37,11 +46,11 @@ test: $(VENV)/.ready  ## unit tests: no cluster, no network, no engine
 e2e: $(VENV)/.ready  ## end-to-end tests on the embedded cluster
 	@$(PYTHON) -m pytest -v tests/e2e
 
-bench: $(VENV)/.ready  ## figures that take long: ten times up and down
+bench: $(VENV)/.ready  ## figures that take long: rollouts of 800 pods, cost of a resource, ten times up and down
 	@$(PYTHON) -m pytest -s tests/bench
 
-lint: $(VENV)/.ready  ## format, lint, strict types, layers
-	@$(VENV)/bin/ruff format --check -q . && $(VENV)/bin/ruff check -q . && $(VENV)/bin/lint-imports && $(VENV)/bin/basedpyright
+lint: $(VENV)/.ready $(CHECKOV)/.ready  ## format, lint, strict types, layers, rendered manifests
+	@$(VENV)/bin/ruff format --check -q . && $(VENV)/bin/ruff check -q . && $(VENV)/bin/lint-imports && $(VENV)/bin/basedpyright && $(PYTHON) -m tests.lint.manifests $(CHECKOV)/bin/checkov
 
 UV_LOCK := uv pip compile -q --universal --python-version 3.11 --generate-hashes --custom-compile-command 'make lock'
 lock: $(VENV)/.ready  ## write the lock files again from pyproject.toml
@@ -50,7 +59,8 @@ lock: $(VENV)/.ready  ## write the lock files again from pyproject.toml
 	$(UV_LOCK) pyproject.toml --group training --group tensorflow --group report --group app --group local --group test --group lint --group build -c requirements.txt -o requirements-dev.txt && \
 	$(UV_LOCK) --group pyproject.toml:training -c requirements-dev.txt -o training/requirements.txt && \
 	$(UV_LOCK) --group pyproject.toml:training --group pyproject.toml:tensorflow -c requirements-dev.txt -o training/requirements-tensorflow.txt && \
-	grep -A999 '^uv==' requirements-dev.txt | awk 'NR==1 || /--hash/ {print; next} {exit}' > tools/uv.txt
+	$(UV_LOCK) --group pyproject.toml:checkov -o tools/checkov.txt && \
+	awk '/^uv==/ {found = 1; print; next} found && /--hash/ {print; next} found {exit}' requirements-dev.txt > tools/uv.txt
 
 clean: $(VENV)/.ready  ## `down`, then remove what the project put into this checkout and its caches
 	@$(PYTHON) -m local clean

@@ -1,34 +1,73 @@
 """What a stack tells applications: the outputs' contract, version 1. Imports no Pulumi, so that its readers need none.
 
-The stack's outputs have exactly the names of `PlatformOutputs`. Within a version of the contract fields are only added.
+The stack's outputs have exactly the names of `PlatformOutputs`. Within a version of the contract fields are only added,
+and only with a default, so that a reader of today understands the outputs of yesterday and of tomorrow.
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-CONTRACT_VERSION = 1
+CONTRACT_VERSION: Final = 1
+
+Price = Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)? [A-Z]{3}$", examples=["0.0084 USD"])]
+"""An amount and its currency, by the price card of the stack (`policy.prices`) for what pods request."""
+
+ModelVersion = Annotated[int, Field(ge=1)]
 
 
 class _Contract(BaseModel):
-    """Frozen, and open to fields that a later program adds."""
+    """Frozen, strict, and open to fields that a later program adds."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, strict=True, extra="ignore", use_attribute_docstrings=True)
+
+
+class TrainingImageOutputs(_Contract):
+    """The image of training Jobs, and where it came from."""
+
+    reference: Annotated[str, Field(examples=["registry.example.org/ml/train@sha256:…"])]
+    """What pods run: by the digest of its push where a stack built it, else as the stack file gives it."""
+
+    base: Annotated[str | None, Field(examples=["tensorflow/tensorflow:2.20.0-gpu"])] = None
+    """Base image it was built on, as the stack file gives it; absent where no stack built it."""
+
+    built_by: Annotated[str | None, Field(examples=["organization/tfk8s/dev"])] = None
+    """Stack that built it, through however many stacks it was promoted; absent where no stack built it."""
+
+
+class ImagesOutputs(_Contract):
+    """Images that this stack runs and another may take (`images.training.fromStack`)."""
+
+    training: TrainingImageOutputs
 
 
 class TenantOutputs(_Contract):
     """A tenant."""
 
     namespace: str
+    """Its namespace."""
+
+    price_per_hour_min: Price
+    """Of its models with as few replicas as they may have."""
+
+    price_per_hour_max: Price
+    """Of its models with as many replicas as they may have."""
+
+    price_runs_max: Price
+    """Of its training runs, each once until its deadline."""
 
 
 class TrainingOutputs(_Contract):
     """The run of a training job that the stack file declares, complete and published."""
 
     tenant: str
+    """Name of its tenant."""
+
     namespace: str
-    version: Annotated[int, Field(ge=1)]
+    """Where it ran."""
+
+    version: ModelVersion
     """Version of the model it published."""
 
     job: str
@@ -37,33 +76,57 @@ class TrainingOutputs(_Contract):
     image: str
     """Image the run was declared with."""
 
+    price_per_hour: Price
+    """While it runs."""
+
+    price_max: Price
+    """If it runs until its deadline, retries included."""
+
 
 class ModelOutputs(_Contract):
     """A model that is served."""
 
     tenant: str
+    """Name of its tenant."""
+
     namespace: str
-    version: Annotated[int, Field(ge=1)]
+    """Where it is served."""
+
+    version: ModelVersion
     """The version that answers."""
 
     image: str
     """Image of the servers."""
 
-    predict_url: str
+    predict_url: Annotated[str, Field(examples=["http://192.0.2.7:8501/v1/models/digits:predict"])]
     """Where to POST `{"instances": […]}` or `{"inputs": …}`, as TensorFlow Serving has it; `:predict` is included.
 
     The load balancer's address where the model is exposed by one, `cluster_url` otherwise. Without `:predict` it is the
     model's status page; with `/metadata` in its place the model's signature.
     """
 
-    cluster_url: str
+    cluster_url: Annotated[str, Field(examples=["http://digits.ml-serving.svc:8501/v1/models/digits:predict"])]
     """The same from inside the cluster."""
+
+    price_per_hour_min: Price
+    """With as few replicas as it may have."""
+
+    price_per_hour_max: Price
+    """With as many replicas as it may have."""
 
 
 class PlatformOutputs(_Contract):
     """Everything a stack exports. No secret is among it."""
 
-    contract_version: Literal[1] = CONTRACT_VERSION
+    contract_version: Literal[1]
+    """Version of this contract."""
+
+    images: ImagesOutputs
     tenants: Mapping[str, TenantOutputs]
+    """Who shares the cluster; names of the stack file."""
+
     models: Mapping[str, ModelOutputs]
+    """What can be asked; names of the stack file."""
+
     training: Mapping[str, TrainingOutputs]
+    """What was trained; names of the stack file, which are those of the models."""

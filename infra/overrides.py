@@ -4,7 +4,7 @@
 stack file, and each `tfk8s:` key in its `config` replaces the whole value of that key.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -39,7 +39,7 @@ def read_overrides(environment: Mapping[str, str]) -> Overrides | None:
     """The overrides the environment names, if any.
 
     Raises:
-        StackFileError: The file is missing, is no stack file, or holds keys of others.
+        StackFileError: The file is missing, is no stack file, or holds keys of others or sealed secrets.
     """
     name = environment.get(VARIABLE)
     if not name:
@@ -50,6 +50,13 @@ def read_overrides(environment: Mapping[str, str]) -> Overrides | None:
     if foreign or not config:
         said = f"its config holds {', '.join(foreign)}" if foreign else "it overrides nothing"
         raise _refused(file, said, f"give it a mapping `config:` with keys such as {PREFIX}cluster, and no others")
+    sealed = next(_sealed(config, ()), None)
+    if sealed is not None:
+        raise _refused(
+            file,
+            f"{'.'.join(sealed)} is sealed, and only the engine opens what is sealed, in stack files alone",
+            "leave the secret in the stack file, and override keys without one",
+        )
     return Overrides(file=file, words=_without_prefix(config))
 
 
@@ -76,6 +83,15 @@ def _config(file: Path) -> Words:
     if not isinstance(config, Mapping):
         raise _refused(file, "has no mapping `config:` at its top", "write it like a Pulumi.<stack>.yaml")
     return {str(key): value for key, value in cast("Mapping[object, object]", config).items()}
+
+
+def _sealed(value: object, keys: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    if isinstance(value, Mapping):
+        words = cast("Mapping[object, object]", value)
+        if set(words) == {"secure"}:
+            yield keys
+        for key, inner in words.items():
+            yield from _sealed(inner, (*keys, str(key)))
 
 
 def _without_prefix(config: Words) -> Words:

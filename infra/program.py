@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 from datetime import date
-from pathlib import Path
 
 import pulumi
 import pulumi_kubernetes as kubernetes
 
 from infra.checks import require_valid
+from infra.cluster_identity import guarded_kubeconfig
 from infra.components import (
     Image,
     ImageArgs,
@@ -24,7 +24,8 @@ from infra.components import (
 )
 from infra.config import read_config
 from infra.finding import StackFileError
-from infra.outputs import CONTRACT_VERSION, ModelOutputs, TenantOutputs, TrainingOutputs
+from infra.kubeconfig import ClusterError
+from infra.outputs import CONTRACT_VERSION, ImagesOutputs, ModelOutputs, TenantOutputs, TrainingOutputs
 from infra.plan import Plan
 from infra.settings import Settings
 from infra.settings.platform import ClusterSettings
@@ -34,25 +35,28 @@ def deploy() -> None:
     """Reads, checks and registers everything; what cannot work is refused before anything is registered.
 
     Raises:
-        pulumi.RunError: What is wrong with the stack file, on one screen.
+        pulumi.RunError: What is wrong with the stack file or the cluster, on one screen.
     """
     try:
-        settings, plan, warnings = require_valid(read_config(), date.today())
+        examined = require_valid(read_config(), date.today())
     except StackFileError as error:
         raise pulumi.RunError(error.text()) from None
-    for warning in warnings:
+    for warning in examined.findings:
         pulumi.log.warn(warning.text().removeprefix("warning: "))  # the engine says so itself
-    _Platform(settings, plan).export()
+    for waived in examined.waived:
+        pulumi.log.info(waived.text())
+    cluster = _guarded_provider(examined.settings.cluster)
+    _Platform(examined.settings, examined.plan, cluster).export()
 
 
 class _Platform:
     """All components of a stack, in the order in which they need each other."""
 
-    def __init__(self, settings: Settings, plan: Plan) -> None:
+    def __init__(self, settings: Settings, plan: Plan, cluster: kubernetes.Provider) -> None:
         self.settings = settings
         self.plan = plan
-        self.options = pulumi.ResourceOptions(providers=[_cluster(settings.cluster)])
         self.training_image = self._training_image()
+        self.options = pulumi.ResourceOptions(providers=[cluster], depends_on=self.training_image.accepted)
         self.tenants = {name: self._tenant(name) for name in settings.tenants}
         self.stores = {name: self._store(name) for name in settings.tenants}
         self._device_plugin()
@@ -105,6 +109,7 @@ class _Platform:
             tenant=self.tenants[settings.tenant],
             store=self.stores[settings.tenant],
             gpu=self.settings.gpu,
+            gpu_memory_fraction=self.plan.gpu_memory_fraction,
             after=self._training_of(name, settings.tracks.stable.version),
         )
         return ServedModel(name, args, self.options)
@@ -117,25 +122,42 @@ class _Platform:
     def export(self) -> None:
         """Tells applications what there is, as `infra.outputs.PlatformOutputs` has it."""
         pulumi.export("contract_version", CONTRACT_VERSION)
+        pulumi.export("images", self._images_outputs())
         pulumi.export("tenants", {name: self._tenant_outputs(name) for name in self.tenants})
         pulumi.export("training", {name: self._run_outputs(name) for name in self.runs})
         pulumi.export("models", {name: self._model_outputs(name) for name in self.models})
 
+    def _images_outputs(self) -> pulumi.Output[Mapping[str, object]]:
+        return self.training_image.origin.apply(lambda image: ImagesOutputs(training=image).model_dump())
+
     def _tenant_outputs(self, name: str) -> pulumi.Output[Mapping[str, object]]:
-        namespace = self.tenants[name].namespace_name
-        return namespace.apply(lambda namespace: TenantOutputs(namespace=namespace).model_dump())
+        plan = self.plan.tenants[name]
+        return self.tenants[name].namespace_name.apply(
+            lambda namespace: TenantOutputs(
+                namespace=namespace,
+                price_per_hour_min=str(plan.price_per_hour_min),
+                price_per_hour_max=str(plan.price_per_hour_max),
+                price_runs_max=str(plan.price_runs_max),
+            ).model_dump()
+        )
 
     def _run_outputs(self, name: str) -> pulumi.Output[Mapping[str, object]]:
-        settings, run = self.settings.training_jobs[name], self.runs[name]
+        settings, plan, run = self.settings.training_jobs[name], self.plan.jobs[name], self.runs[name]
         tenant = self.tenants[settings.tenant]
         return pulumi.Output.all(tenant.namespace_name, run.job_name, run.image).apply(
             lambda known: TrainingOutputs(
-                tenant=settings.tenant, version=settings.version, namespace=known[0], job=known[1], image=known[2]
+                tenant=settings.tenant,
+                version=settings.version,
+                namespace=known[0],
+                job=known[1],
+                image=known[2],
+                price_per_hour=str(plan.price_per_hour),
+                price_max=str(plan.price_max),
             ).model_dump()
         )
 
     def _model_outputs(self, name: str) -> pulumi.Output[Mapping[str, object]]:
-        settings, model = self.settings.models[name], self.models[name]
+        settings, plan, model = self.settings.models[name], self.plan.models[name], self.models[name]
         tenant = self.tenants[settings.tenant]
         return pulumi.Output.all(tenant.namespace_name, model.predict_url).apply(
             lambda known: ModelOutputs(
@@ -145,17 +167,22 @@ class _Platform:
                 namespace=known[0],
                 predict_url=known[1],
                 cluster_url=model.cluster_url,
+                price_per_hour_min=str(plan.price_per_hour_min),
+                price_per_hour_max=str(plan.price_per_hour_max),
             ).model_dump()
         )
 
 
-def _cluster(settings: ClusterSettings) -> kubernetes.Provider:
-    """The one provider: of this context and no other, whatever the current one is.
+def _guarded_provider(settings: ClusterSettings) -> kubernetes.Provider:
+    """The one provider: of this context and no other, whatever the current one is, and of a cluster known to be right.
 
     With the context as its identifier, renewed credentials are an update of the provider; without one they would
     replace it, and with it everything in the cluster.
     """
-    kubeconfig = None if settings.kubeconfig is None else str(Path(settings.kubeconfig).expanduser())
+    try:
+        kubeconfig = guarded_kubeconfig(settings)
+    except ClusterError as error:
+        raise pulumi.RunError(str(error)) from None
     return kubernetes.Provider(
         "cluster",
         context=settings.context,

@@ -1,4 +1,4 @@
-"""The verbs of the embedded default: `python -m local up|down|status|clean`, run by make."""
+"""The verbs of the embedded default: `python -m local up|down|status|app|clean`, run by make."""
 
 import fcntl
 import shutil
@@ -18,7 +18,7 @@ def main(arguments: list[str]) -> int:
     Returns:
         Exit status: 0, 1 for a failure that was explained, 2 for an unknown verb, 130 when interrupted.
     """
-    verbs = {"up": _up, "down": _down, "status": _status, "clean": _clean}
+    verbs = {"up": _up, "down": _down, "status": _status, "app": _app, "clean": _clean}
     if len(arguments) != 1 or arguments[0] not in verbs:
         print(f"usage: python -m local {'|'.join(verbs)}", file=sys.stderr)
         return 2
@@ -62,6 +62,12 @@ def _status(console: Console) -> None:
     from local.status import show  # noqa: PLC0415 - see _up
 
     show(console)
+
+
+def _app(_: Console) -> None:
+    from local.app import run  # noqa: PLC0415 - see _up
+
+    run()
 
 
 def _clean(console: Console) -> None:

@@ -10,7 +10,7 @@ import runpy
 import secrets
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -20,11 +20,15 @@ from pulumi.automation import events
 from ruamel.yaml import YAML
 
 from local import paths
+from local.cluster import credentials
+from local.cluster.api import connect
 from local.plugins.launchers import write_launchers
 from local.progress import LocalError, Progress
 
 _MARKUP = re.compile(r"<\{%[^%]*%\}>")
 _SALT = "encryptionsalt"
+_CLUSTER = "tfk8s:cluster"
+_KUBECONFIG = "KUBECONFIG"
 _PLUGINS = paths.LOCAL / "plugins"
 _PASSPHRASE = paths.LOCAL / "passphrase"
 
@@ -60,7 +64,7 @@ def up(stack_name: str, pulumi: Path, progress: Progress) -> Deployed:
     Raises:
         LocalError: With the engine's own diagnostics, without tracebacks.
     """
-    stack = _stack(stack_name, pulumi)
+    stack = repository_stack(stack_name, pulumi)
     progress("previewing")
     # As the `pulumi up` command does it, so that what a preview refuses has changed nothing.
     watched = Watched(lambda _: None)
@@ -85,18 +89,53 @@ def up(stack_name: str, pulumi: Path, progress: Progress) -> Deployed:
     )
 
 
-def _stack(stack_name: str, pulumi: Path) -> automation.Stack:
+def planned(stack: automation.Stack) -> Mapping[str, str]:
+    """What an `up` of the stack would do now.
+
+    Returns:
+        `create`, `update`, `replace` or `delete` by URN; what stays the same is left out.
+
+    Raises:
+        LocalError: With the engine's own diagnostics.
+    """
+    watched, steps = Watched(lambda _: None), dict[str, set[str]]()
+
+    def on_event(event: events.EngineEvent) -> None:
+        watched.on_event(event)
+        if event.resource_pre_event is not None:
+            step = event.resource_pre_event.metadata
+            steps.setdefault(step.urn, set()).add(step.op.value)
+
+    try:
+        stack.preview(on_event=on_event, suppress_progress=True, suppress_outputs=True, color="never")
+    except automation.CommandError as error:
+        raise LocalError(watched.failure() or _last_lines(str(error))) from None
+    return {urn: _in_one_word(words) for urn, words in steps.items() if words != {"same"}}
+
+
+def _in_one_word(operations: set[str]) -> str:
+    """A replacement is several operations: of making, of deleting, of both."""
+    return next(iter(operations)) if len(operations) == 1 else "replace"
+
+
+def repository_stack(stack_name: str, pulumi: Path) -> automation.Stack:
+    """A stack of the repository's own program, with its stack file as it is now."""
     paths.STATE.mkdir(parents=True, exist_ok=True)
     # A killed engine leaves its lock behind; none runs now, because only one `up` of a checkout does.
     shutil.rmtree(paths.STATE / ".pulumi" / "locks", ignore_errors=True)
     _write_project(stack_name)
+    return stack_of(stack_name, pulumi, _program)
+
+
+def stack_of(stack_name: str, pulumi: Path, program: Callable[[], None]) -> automation.Stack:
+    """A stack of any program, with the engine, state and plugins of the embedded default."""
     options = automation.LocalWorkspaceOptions(
         work_dir=str(paths.WORK),
         pulumi_home=str(paths.LOCAL / "pulumi"),
         env_vars=_environment(pulumi),
         pulumi_command=automation.PulumiCommand(root=str(_as_root(pulumi)), skip_version_check=True),
     )
-    return automation.create_or_select_stack(stack_name, program=_program, project_name="tfk8s", opts=options)
+    return automation.create_or_select_stack(stack_name, program=program, project_name="tfk8s", opts=options)
 
 
 def _as_root(pulumi: Path) -> Path:
@@ -111,7 +150,15 @@ def _as_root(pulumi: Path) -> Path:
 
 def _program() -> None:
     sys.path.insert(0, str(paths.ROOT))
-    runpy.run_path(str(paths.ROOT / "__main__.py"), run_name="__main__")
+    # An inline program runs in this process, whose KUBECONFIG may name somebody else's clusters or nothing.
+    before = os.environ.get(_KUBECONFIG)
+    os.environ[_KUBECONFIG] = str(paths.KUBECONFIG)
+    try:
+        runpy.run_path(str(paths.ROOT / "__main__.py"), run_name="__main__")
+    finally:
+        del os.environ[_KUBECONFIG]
+        if before is not None:
+            os.environ[_KUBECONFIG] = before
 
 
 def _environment(pulumi: Path) -> dict[str, str]:
@@ -121,7 +168,7 @@ def _environment(pulumi: Path) -> dict[str, str]:
     directories = [_PLUGINS, pulumi.parent, *os.environ["PATH"].split(os.pathsep)]
     return {
         "PATH": os.pathsep.join(str(directory) for directory in directories),
-        "KUBECONFIG": str(paths.KUBECONFIG),
+        _KUBECONFIG: str(paths.KUBECONFIG),
         "PULUMI_BACKEND_URL": paths.STATE.as_uri(),
         "PULUMI_CONFIG_PASSPHRASE_FILE": str(_PASSPHRASE),
         # Nothing here may look for a newer engine or download a plugin: the machine may reach package registries only.
@@ -131,7 +178,7 @@ def _environment(pulumi: Path) -> dict[str, str]:
 
 
 def _write_project(stack_name: str) -> None:
-    """Copies the project and the stack file; the salt of an earlier run stays."""
+    """Copies the project and the stack file, which learns which cluster this is; the salt of an earlier run stays."""
     paths.WORK.mkdir(parents=True, exist_ok=True)
     shutil.copy(paths.ROOT / "Pulumi.yaml", paths.WORK)
     yaml = cast("Any", YAML())  # ruamel.yaml has no types for what it loads
@@ -140,7 +187,15 @@ def _write_project(stack_name: str) -> None:
     settings = yaml.load(paths.ROOT / copy.name)
     if salt:
         settings[_SALT] = salt
+    # Only in the copy: the embedded cluster is another one after every `make down`.
+    settings["config"][_CLUSTER]["kubeSystemUid"] = _kube_system_uid()
     yaml.dump(settings, copy)
+
+
+def _kube_system_uid() -> str:
+    with connect(credentials.ADMIN) as client:
+        answer = client.get("/api/v1/namespaces/kube-system").raise_for_status()
+    return cast("str", answer.json()["metadata"]["uid"])
 
 
 class Watched:

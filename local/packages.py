@@ -4,7 +4,7 @@ import contextlib
 import os
 import shutil
 import subprocess
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,6 +45,13 @@ PACKAGES = (
     Package("mount", "mount"),
 )
 
+BROWSER = (
+    Package("chromium", "chromium"),
+    Package("chromium-driver", "chromedriver"),
+    Package("fonts-dejavu-core", "/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf"),
+)
+"""What the end-to-end test of examples/digit-pad draws with; the embedded default itself needs none of it."""
+
 _PATH = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
 _SERVICES = ("containerd", "docker-registry", "etcd")
 """Services of these packages; the cluster runs the same programs itself."""
@@ -53,9 +60,9 @@ _POLICY_TEXT = "#!/bin/sh\n# Temporary, by tfk8s: the packages that it installs 
 _APT = ("apt-get", "-qq", "-o", "DPkg::Lock::Timeout=120")
 
 
-def missing() -> list[Package]:
-    """Packages that the machine lacks."""
-    return [package for package in PACKAGES if not package.present()]
+def missing(wanted: Sequence[Package] = PACKAGES) -> list[Package]:
+    """Those of the packages that the machine lacks."""
+    return [package for package in wanted if not package.present()]
 
 
 def can_install() -> bool:

@@ -83,6 +83,12 @@ PULUMI = GoModule(
     packages=("tool",),
     version_ldflags=lambda v: f"-X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version={v.removeprefix('v')}",
 )
+KWOK = GoModule(
+    name="kwok",
+    main="sigs.k8s.io/kwok",
+    packages=("tool",),
+    version_ldflags=lambda v: f"-X sigs.k8s.io/kwok/pkg/consts.Version={v.removeprefix('v')}",
+)
 
 
 def kubernetes(progress: Progress) -> Path:
@@ -94,6 +100,11 @@ def pulumi(progress: Progress) -> Path:
     """The `pulumi` command: the one on PATH, else the pinned one."""
     found = shutil.which("pulumi")
     return Path(found) if found else build(PULUMI, progress) / "pulumi"
+
+
+def kwok(progress: Progress) -> Path:
+    """The `kwok` command, which plays nodes and their pods; only benchmarks need it."""
+    return build(KWOK, progress) / "kwok"
 
 
 def build(module: GoModule, progress: Progress) -> Path:

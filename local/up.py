@@ -46,7 +46,7 @@ def up(console: Console) -> None:
     """
     started = time.monotonic()
     # Words first: a stack file that cannot work should cost nothing.
-    _, plan, _ = require_valid(stack_file_words(paths.ROOT / f"Pulumi.{STACK}.yaml", os.environ), date.today())
+    plan = require_valid(stack_file_words(paths.ROOT / f"Pulumi.{STACK}.yaml", os.environ), date.today()).plan
     processes.mark_children()
     screen = Screen(console)
     with screen.shown():

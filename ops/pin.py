@@ -1,115 +1,155 @@
-"""`tfk8s pin`: exact tags of a stack file get the digests that their registries publish now."""
+"""`tfk8s pin`: writes into a stack file what it should stay with: digests of its images, the uid of its cluster."""
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor, as_completed
+import argparse
+import os
+import sys
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, cast
 
-from infra.settings.reference import Reference
+from rich.console import Console
+
+from infra.cluster_identity import uid_of
+from infra.kubeconfig import ClusterError, find_access
+from ops.images import Image, Resolved, images_of, resolve, to_resolve, unresolved
 from ops.problem import CommandError
-from ops.registry import UnresolvedError
+from ops.registry import published_digest, require_skopeo
 from ops.stackfile import StackFile
+from ops.verb import Verbs, add_stack_parser, stack_file
 from ops.yamltext import KeyPath
 
-_IMAGES: Final = ("config", "tfk8s:images")
-_PLACES: Final[tuple[KeyPath, ...]] = (
-    ("training", "ref"),
-    ("training", "build", "base"),
-    ("serving", "ref"),
-    ("devicePlugin", "ref"),
-)
-"""Where a stack file names images; what `build` pushes runs by the digest of its push."""
+_DESCRIPTION: Final = """Writes into a stack file what it should stay with.
+
+Images: for each one named by an exact tag (training.ref, training.build.base, serving.ref and devicePlugin.ref of
+tfk8s:images), the registry is asked through skopeo, and repository:tag becomes repository:tag@sha256:...
+Private registries: log in with `skopeo login REGISTRY` first.
+
+Cluster: where tfk8s:cluster has no kubeSystemUid, the cluster that its context leads to is asked for the uid of its
+namespace kube-system. From then on `pulumi up` refuses every other cluster.
+
+Comments, order and style of the file stay as they are. If anything cannot be had, nothing is written.
+"""
+
+_CLUSTER: Final = ("config", "tfk8s:cluster")
+_UID: Final = (*_CLUSTER, "kubeSystemUid")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Image:
-    """A reference in a stack file."""
+class Cluster:
+    """What a stack file says of its cluster."""
 
-    keys: KeyPath
-    reference: Reference
-
-    @property
-    def place(self) -> str:
-        """Its key path as the user writes it."""
-        return ".".join(self.keys[1:])
+    context: str
+    kubeconfig: str | None
+    uid: str | None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Resolved:
-    """What one image was found to be; exactly one of digest and reason is set."""
-
-    image: Image
-    digest: str | None = None
-    reason: str | None = None
-
-    @property
-    def pinned(self) -> str:
-        """`repository:tag@sha256:…`: the tag for people, the digest for nodes."""
-        return f"{self.image.reference.tagged}@{self.digest}"
-
-
-def images_of(file: StackFile) -> Iterator[Image]:
-    """Every image a stack file names.
-
-    Raises:
-        CommandError: What stands in an image's place is no string.
-    """
-    for place in _PLACES:
-        keys = (*_IMAGES, *place)
-        value = file.get(keys)
-        if value is None:
-            continue
-        if not isinstance(value, str):
-            msg = f"{file.path}: {'.'.join(keys[1:])} is {value!r}; expected an image reference such as repository:tag"
-            raise CommandError(msg)
-        yield Image(keys=keys, reference=Reference.parse(value))
-
-
-def to_resolve(images: tuple[Image, ...], *, update: bool) -> tuple[Image, ...]:
-    """The images without a digest; with `update` also those that keep a tag beside it."""
-    return tuple(
-        image for image in images if image.reference.digest is None or (update and image.reference.tag is not None)
+def add_parser(verbs: Verbs) -> None:
+    """Declares the verb."""
+    pin = add_stack_parser(
+        verbs,
+        "pin",
+        said="add digests of its images and the uid of its cluster to a stack file",
+        description=_DESCRIPTION,
+        example="tfk8s pin prod",
     )
+    pin.add_argument("--update", action="store_true", help="ask again for what is there already, and show changes")
+    pin.add_argument("--images", action="store_true", help="images only: the cluster is not asked")
 
 
-def resolve(
-    images: tuple[Image, ...], digest_of: Callable[[Reference], str], report: Callable[[Resolved], None]
-) -> tuple[Resolved, ...]:
-    """Asks the registries for all images (one or more) at once, reports each as it comes; results in their order."""
-
-    def ask(image: Image) -> Resolved:
-        reference = image.reference
-        if reference.tag in (None, "latest"):
-            said = "it has no tag" if reference.tag is None else "its tag is latest"
-            return Resolved(image=image, reason=f"{said}; name an exact version first")
-        try:
-            return Resolved(image=image, digest=digest_of(reference))
-        except UnresolvedError as error:
-            return Resolved(image=image, reason=str(error))
-
-    found: dict[KeyPath, Resolved] = {}
-    with ThreadPoolExecutor(max_workers=len(images)) as pool:
-        for done in as_completed([pool.submit(ask, image) for image in images]):
-            resolved = done.result()
-            found[resolved.image.keys] = resolved
-            report(resolved)
-    return tuple(found[image.keys] for image in images)
-
-
-def write_digests(file: StackFile, resolved: tuple[Resolved, ...]) -> str:
-    """Writes all digests, or none, and gives back the diff; empty where nothing changed.
+def run(options: argparse.Namespace) -> int:
+    """Asks registries and cluster, and writes; shows progress and the diff.
 
     Raises:
-        CommandError: An image could not be resolved; every one of them is named with its reason.
+        CommandError: Something could not be had, or the file not be read or written; the file is as it was.
     """
-    failed = [one for one in resolved if one.digest is None]
-    if failed:
-        reasons = [f"\n    {one.image.place}: {one.image.reference.tagged}\n        {one.reason}" for one in failed]
-        msg = f"{len(failed)} of {len(resolved)} images could not be resolved; nothing was written{''.join(reasons)}"
-        raise CommandError(msg)
-    for one in resolved:
-        file.set(one.image.keys, one.pinned)
+    update = cast("bool", options.update)
+    file = StackFile.read(stack_file(options))
+    images = tuple(images_of(file))
+    chosen = to_resolve(images, update=update)
+    cluster = None if cast("bool", options.images) else cluster_of(file)
+    asked = cluster if cluster is not None and (cluster.uid is None or update) else None
+    if not chosen and asked is None:
+        sys.stdout.write(f"{file.path.name} {_nothing_to_do(images, cluster, update=update)}\n")
+        return 0
+    console = Console(soft_wrap=True, highlight=False)
+    problems = [
+        problem for problem in (_pin_images(file, chosen, console), _pin_cluster(file, asked, console)) if problem
+    ]
+    if problems:
+        raise CommandError("\n".join(problems))
     diff = file.diff()
     if diff:
         file.write()
-    return diff
+    console.print(diff or f"{file.path.name}: nothing changed", markup=False)
+    return 0
+
+
+def cluster_of(file: StackFile) -> Cluster | None:
+    """The cluster a stack file names, if any.
+
+    Raises:
+        CommandError: What it says is no string.
+    """
+    if file.get(_CLUSTER) is None:
+        return None
+    return Cluster(
+        context=_string(file, (*_CLUSTER, "context")) or "",
+        kubeconfig=_string(file, (*_CLUSTER, "kubeconfig")),
+        uid=_string(file, _UID),
+    )
+
+
+def _string(file: StackFile, keys: KeyPath) -> str | None:
+    value = file.get(keys)
+    if value is not None and not isinstance(value, str):
+        msg = f"{file.path}: {'.'.join(keys[1:])} is {value!r}; expected a string"
+        raise CommandError(msg)
+    return value
+
+
+def _nothing_to_do(images: tuple[Image, ...], cluster: Cluster | None, *, update: bool) -> str:
+    done = [f"all {len(images)} images have their digests"] if images else []
+    done += ["the cluster has its uid"] if cluster is not None else []
+    if not done:
+        return "names no images"
+    return f"has nothing to do: {' and '.join(done)}{'' if update else '; --update asks again'}"
+
+
+def _pin_images(file: StackFile, chosen: tuple[Image, ...], console: Console) -> str:
+    """Sets all digests; what is wrong with those that cannot be had."""
+    if not chosen:
+        return ""
+    require_skopeo()
+    with console.status(f"asking registries for {len(chosen)} images"):
+        resolved = resolve(chosen, published_digest, lambda one: _progress(console, one))
+    problem = unresolved(resolved)
+    if not problem:
+        for one in resolved:
+            file.set(one.image.keys, one.pinned)
+    return problem
+
+
+def _progress(console: Console, one: Resolved) -> None:
+    console.print(f"{one.image.place}: {one.pinned if one.digest else 'not resolved'}", markup=False)
+
+
+def _pin_cluster(file: StackFile, cluster: Cluster | None, console: Console) -> str:
+    """Sets the uid; what is wrong where it cannot be had."""
+    if cluster is None:
+        return ""
+    try:
+        access = find_access(cluster.kubeconfig, cluster.context, os.environ)
+        with console.status(f"asking {access.server}"):
+            uid = uid_of(access)
+    except ClusterError as error:
+        said = error.finding
+        return (
+            f"the cluster could not be asked for its uid; nothing was written\n    {said.path}: {said.message}\n"
+            f"        {said.fix}\n    --images pins the images alone"
+        )
+    if cluster.uid is None:
+        file.add(_UID, uid, after="context")
+    else:
+        file.set(_UID, uid)
+    change = uid if cluster.uid in (None, uid) else f"{cluster.uid} -> {uid}"
+    console.print(f"{'.'.join(_UID[1:])}: {change}, {access}", markup=False)
+    return ""

@@ -3,6 +3,7 @@
 import difflib
 import sys
 from collections.abc import Iterator, Mapping
+from datetime import date
 from inspect import cleandoc
 from typing import Annotated, Final, Literal, cast, get_args, get_origin
 
@@ -35,6 +36,7 @@ _TYPES: Final[Mapping[object, str]] = {
     int: "whole number",
     float: "number",
     str: "string",
+    date: "day such as `2026-12-31`",
 }
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Self, cast
 
 from ops.problem import CommandError
-from ops.yamltext import KeyPath, YamlError, span_of, words_of
+from ops.yamltext import KeyPath, Span, YamlError, span_of, words_of
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -96,6 +96,32 @@ class StackFile:
         msg = f"{self.path}:{span.line}: {'.'.join(keys[1:])} cannot be replaced by itself; edit it by hand"
         raise CommandError(msg)
 
+    def add(self, keys: KeyPath, value: str, *, after: str) -> None:
+        """Puts a new key behind another one of its mapping, in the style the mapping has.
+
+        Args:
+            keys: Where the value will stand; nothing may stand there yet.
+            value: A string.
+            after: The key in front of it; its value is a single one.
+
+        Raises:
+            CommandError: There is no such key in front, or adding here would change something else too.
+        """
+        before = self._edited
+        span = span_of(before, (*keys[:-1], after))
+        if span is None:
+            msg = f"{self.path}: there is no single value at {'.'.join((*keys[1:-1], after))} to add {keys[-1]} behind"
+            raise CommandError(msg)
+        expected = copy.deepcopy(words_of(before))
+        _put(expected, keys, value)
+        for spelling in _spellings(value, ""):
+            text = _with_pair(before, span, f"{keys[-1]}: {spelling}")
+            if _says(text, expected):  # a key that is there already would be there twice, which is no YAML
+                self._edited = text
+                return
+        msg = f"{self.path}:{span.line}: {'.'.join(keys[1:])} cannot be added by itself; edit it by hand"
+        raise CommandError(msg)
+
     def diff(self) -> str:
         """The lines that changed, as a patch without context."""
         lines = difflib.unified_diff(
@@ -132,6 +158,17 @@ def _put(words: MutableMapping[str, object], keys: KeyPath, value: str) -> None:
     for key in keys[:-1]:
         here = cast("MutableMapping[str, object]", here[key])
     here[keys[-1]] = value
+
+
+def _with_pair(text: str, span: Span, pair: str) -> str:
+    """The text with one more pair behind the scalar: on a line of its own, or behind a comma in flow style."""
+    if span.indent is None:
+        return f"{text[: span.end]}, {pair}{text[span.end :]}"
+    line_end = text.find("\n", span.end)
+    newline = "\r\n" if "\r\n" in text else "\n"
+    if line_end < 0:
+        return f"{text}{newline}{' ' * span.indent}{pair}"
+    return f"{text[: line_end + 1]}{' ' * span.indent}{pair}{newline}{text[line_end + 1 :]}"
 
 
 def _spellings(value: str, first: str) -> Iterable[str]:

@@ -26,6 +26,8 @@ class _Node(Protocol):
     start_mark: _Mark
     end_mark: _Mark
     value: object
+    flow_style: bool
+    """Of a mapping: whether it is written in braces."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +40,9 @@ class Span:
 
     line: int
     """Counted from 1."""
+
+    indent: int | None
+    """Column of its key, from 0; None in `{flow: style}`, where lines do not count."""
 
 
 class YamlError(Exception):
@@ -69,16 +74,19 @@ def words_of(text: str) -> MutableMapping[str, object]:
 def span_of(text: str, keys: KeyPath) -> Span | None:
     """Where the scalar at a key path stands; None where there is none, or something else."""
     node = cast("object", _yaml().compose(text))  # pyright: ignore[reportUnknownMemberType] - as above
+    indent: int | None = None
     for key in keys:
-        pairs = cast("list[tuple[_Node, object]]", cast("_Node", node).value) if isinstance(node, MappingNode) else []
-        node = next((value for name, value in pairs if name.value == key), None)
+        mapping = cast("_Node", node)
+        pairs = cast("list[tuple[_Node, object]]", mapping.value) if isinstance(node, MappingNode) else []
+        name, node = next(((name, value) for name, value in pairs if name.value == key), (None, None))
+        indent = None if name is None or mapping.flow_style else name.start_mark.column
     if not isinstance(node, ScalarNode):
         return None
     scalar = cast("_Node", node)
     start = scalar.start_mark.index
     # A block scalar ends behind its line.
     end = start + len(text[start : scalar.end_mark.index].rstrip())
-    return Span(start=start, end=end, line=scalar.start_mark.line + 1)
+    return Span(start=start, end=end, line=scalar.start_mark.line + 1, indent=indent)
 
 
 def _yaml() -> YAML:

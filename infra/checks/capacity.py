@@ -101,7 +101,7 @@ def _fitting(settings: Settings, demand: Demand, bound: _Bound, room: Decimal) -
     if section != "models":
         return None
     pods = int(room // (bound.of(demand) / demand.requests.pods))
-    replicas = largest_replicas(settings.models[name].rollout.max_surge, pods)
+    replicas = largest_replicas(settings.models[name], pods)
     return replicas if replicas >= settings.models[name].autoscaling.min_replicas else None
 
 

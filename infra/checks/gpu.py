@@ -10,6 +10,7 @@ from infra.settings import Settings
 from infra.settings.standin import Location
 
 _SHARING = ("timeSlicing", "mps")
+_ALL = 100
 
 
 def gpus_are_declared(settings: Settings, plan: Plan, today: date) -> Iterator[Finding]:
@@ -25,10 +26,23 @@ def gpus_are_declared(settings: Settings, plan: Plan, today: date) -> Iterator[F
 
 
 def gpus_are_shared_soundly(settings: Settings, plan: Plan, today: date) -> Iterator[Finding]:
-    """Sharing modes say how many pods share a device, and a pod takes one share: more give no more compute."""
+    """Sharing modes say how many pods share a device, and a pod takes one share: more give no more compute.
+
+    The same holds for slices: CUDA shows a process one MIG instance
+    (https://docs.nvidia.com/datacenter/tesla/mig-user-guide/).
+    """
     gpu = settings.gpu
     if gpu is None:
         return
+    if gpu.mode == "mig":
+        for location, count in _pods_with_gpus(settings):
+            if count > 1:
+                yield error(
+                    "gpu-sharing",
+                    location,
+                    f"asks for {count} slices in mode mig; CUDA shows a process no more than 1",
+                    "ask for 1, or use mode exclusive",
+                )
     if gpu.mode not in _SHARING:
         if gpu.pods_per_gpu is not None:
             yield error(
@@ -68,19 +82,26 @@ def device_plugin_is_given(settings: Settings, plan: Plan, today: date) -> Itera
         )
 
 
-def batch_divides(settings: Settings, plan: Plan, today: date) -> Iterator[Finding]:
-    """MirroredStrategy gives each GPU the same part of a batch."""
-    for name, job in settings.training_jobs.items():
-        batch = job.args.get("batchSize")
-        if job.gpus > 1 and isinstance(batch, int | float) and batch % job.gpus:
-            below = int(batch // job.gpus) * job.gpus
-            near = f"{below} or {below + job.gpus}" if below else str(job.gpus)
-            yield error(
-                "batch-size",
-                ("trainingJobs", name, "args", "batchSize"),
-                f"batchSize {batch} / {job.gpus} GPUs leaves {batch % job.gpus}: each GPU takes an equal part",
-                f"use {near}",
-            )
+def shares_fit_the_memory(settings: Settings, plan: Plan, today: date) -> Iterator[Finding]:
+    """The pods that share a device do not take more than its memory together."""
+    gpu = settings.gpu
+    if gpu is None or gpu.memory_fraction is None:
+        return
+    location = ("gpu", "memoryFraction")
+    if not gpu.shares:
+        yield error(
+            "gpu-memory",
+            location,
+            f"memoryFraction is {gpu.memory_fraction}, and in mode {gpu.mode} a pod has its device to itself",
+            f"remove it, or choose a mode that shares: {' or '.join(_SHARING)}",
+        )
+    elif gpu.pods_per_gpu is not None and (total := gpu.pods_per_gpu * gpu.memory_fraction.value) > _ALL:
+        yield error(
+            "gpu-memory",
+            location,
+            f"podsPerGpu {gpu.pods_per_gpu} x memoryFraction {gpu.memory_fraction} = {total}% > 100% of a device",
+            f"lower memoryFraction to {_ALL // gpu.pods_per_gpu}%, or leave it out",
+        )
 
 
 def _pods_with_gpus(settings: Settings) -> Iterator[tuple[Location, int]]:

@@ -1,47 +1,15 @@
-"""All checks in their order, and the one way from raw words to a stack that may be deployed."""
+"""The one way from raw words to a stack that may be deployed."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Final
 
-from infra.checks.capacity import limits_cover_requests, quota_covers_worst_case
-from infra.checks.drain import drain_fits
-from infra.checks.exposure import source_ranges_are_networks
-from infra.checks.gpu import batch_divides, device_plugin_is_given, gpus_are_declared, gpus_are_shared_soundly
-from infra.checks.images import digests_are_given, tags_are_exact
-from infra.checks.prices import prices_share_a_currency
-from infra.checks.scaling import autoscaling_bounds, cpu_target_has_a_request
-from infra.checks.store import handles_fit_tenants, one_kind_of_store, served_versions_have_a_source
-from infra.checks.tenants import namespaces_are_free, services_have_their_own_names
+from infra.checks.registry import CHECKS
+from infra.checks.secrets import secrets_are_sealed
+from infra.checks.waivers import Waived, waive
 from infra.finding import Finding, StackFileError
 from infra.plan import Plan, make_plan
 from infra.settings import Settings, parse
-
-Check = Callable[[Settings, Plan, date], Iterator[Finding]]
-"""A pure function; the date is for findings that expire."""
-
-CHECKS: Final[tuple[Check, ...]] = (
-    namespaces_are_free,
-    services_have_their_own_names,
-    autoscaling_bounds,
-    cpu_target_has_a_request,
-    limits_cover_requests,
-    quota_covers_worst_case,
-    gpus_are_declared,
-    gpus_are_shared_soundly,
-    device_plugin_is_given,
-    batch_divides,
-    drain_fits,
-    one_kind_of_store,
-    handles_fit_tenants,
-    served_versions_have_a_source,
-    tags_are_exact,
-    digests_are_given,
-    source_ranges_are_networks,
-    prices_share_a_currency,
-)
-"""In the order in which their findings are shown."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +21,10 @@ class Examined:
 
     plan: Plan
     findings: tuple[Finding, ...]
-    """Of the words first, then of the checks in their order."""
+    """Of the words first, then of the checks in their order, then of the waivers."""
+
+    waived: tuple[Waived, ...]
+    """Findings that the stack file waives: shown, and they stop nothing."""
 
     @property
     def valid(self) -> bool:
@@ -62,26 +33,34 @@ class Examined:
 
 
 def check_all(settings: Settings, plan: Plan, today: date) -> tuple[Finding, ...]:
-    """What every check finds."""
-    return tuple(finding for check in CHECKS for finding in check(settings, plan, today))
+    """What every check finds, waived or not."""
+    return tuple(finding for check in CHECKS for finding in check.find(settings, plan, today))
 
 
-def examine(raw: Mapping[str, object], today: date) -> Examined:
+def examine(raw: Mapping[str, object], today: date, *, as_written: bool = False) -> Examined:
     """Parses, plans and checks the words of a stack file (values of the `tfk8s:` keys) without refusing any.
 
     Where words cannot be read, the checks still judge the others, by their errors only: what is missing from the
     readable part would cause warnings of its own.
+
+    Args:
+        raw: The words.
+        today: Decides whether waivers count.
+        as_written: The words come from the file and not from the engine, so secrets must still be sealed.
     """
     parsed = parse(raw)
     plan = make_plan(parsed.settings)
     checked = check_all(parsed.settings, plan, today)
+    counting, waived = waive(checked, parsed.settings.policy.waivers, [check.id for check in CHECKS], today)
     if parsed.findings:
-        checked = tuple(finding for finding in checked if finding.severity == "error")
-    return Examined(settings=parsed.settings, plan=plan, findings=(*parsed.findings, *checked))
+        counting = tuple(finding for finding in counting if finding.severity == "error")
+    unsealed = tuple(secrets_are_sealed(raw)) if as_written else ()
+    findings = (*parsed.findings, *unsealed, *counting)
+    return Examined(settings=parsed.settings, plan=plan, findings=findings, waived=waived)
 
 
-def require_valid(raw: Mapping[str, object], today: date) -> tuple[Settings, Plan, tuple[Finding, ...]]:
-    """Settings, plan and warnings of a stack file that can work.
+def require_valid(raw: Mapping[str, object], today: date) -> Examined:
+    """A stack file that can work: its findings are warnings.
 
     Raises:
         StackFileError: Everything that is wrong with it, at once.
@@ -89,4 +68,4 @@ def require_valid(raw: Mapping[str, object], today: date) -> tuple[Settings, Pla
     examined = examine(raw, today)
     if not examined.valid:
         raise StackFileError(examined.findings)
-    return examined.settings, examined.plan, examined.findings
+    return examined

@@ -1,10 +1,10 @@
-"""The model store is one, reaches every tenant, and holds what is served."""
+"""The model store is one and reaches every tenant."""
 
 from collections import defaultdict
 from collections.abc import Iterator
 from datetime import date
 
-from infra.checks.report import error, warning
+from infra.checks.report import error
 from infra.finding import Finding
 from infra.plan import Plan
 from infra.settings import Settings
@@ -50,23 +50,3 @@ def handles_fit_tenants(settings: Settings, plan: Plan, today: date) -> Iterator
                 f"{' and '.join(tenants)} share the handle {handle}: two volumes with one handle get stuck on one node",
                 "make a volume for each tenant over the same share",
             )
-
-
-def served_versions_have_a_source(settings: Settings, plan: Plan, today: date) -> Iterator[Finding]:
-    """A served version is trained here, fetched, or known to lie in the store.
-
-    A version below the training job's was trained before; nothing is said about it.
-    """
-    for name, model in settings.models.items():
-        version, job = model.tracks.stable.version, settings.training_jobs.get(name)
-        if model.tracks.stable.fetch is not None or (job is not None and version <= job.version):
-            continue
-        trained = (
-            "no training job has this name" if job is None else f"trainingJobs.{name} trains version {job.version}"
-        )
-        yield warning(
-            "served-version",
-            ("models", name, "tracks", "stable", "version"),
-            f"version {version} must lie in the store already: {trained}, and there is no fetch",
-            "nothing, if it does; otherwise train it here or add tracks.stable.fetch",
-        )

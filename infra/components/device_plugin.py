@@ -18,8 +18,11 @@ from pulumi_kubernetes.core.v1 import (
     EnvVarArgs,
     HostPathVolumeSourceArgs,
     Namespace,
+    PodSecurityContextArgs,
     PodSpecArgs,
     PodTemplateSpecArgs,
+    ResourceRequirementsArgs,
+    SeccompProfileArgs,
     SecurityContextArgs,
     ServiceAccount,
     TolerationArgs,
@@ -126,6 +129,8 @@ class _PodParts:
             node_selector=self.gpu.node_selector,
             tolerations=[TolerationArgs(key="nvidia.com/gpu", operator="Exists", effect="NoSchedule")],
             host_pid=host_pid,
+            # As root, as NVIDIA has it: the directory of plugin sockets and the devices are root's.
+            security_context=PodSecurityContextArgs(seccomp_profile=SeccompProfileArgs(type="RuntimeDefault")),
             init_containers=init_containers,
             containers=[container],
             volumes=[config, *volumes],
@@ -142,6 +147,7 @@ def _plugin_pod(args: NvidiaDevicePluginArgs, pod: _PodParts) -> PodSpecArgs:
         name="nvidia-device-plugin-ctr",
         image=args.image,
         env=[*_environment(args.gpu), *env],
+        resources=_resources(),
         security_context=_security(args.gpu),
         volume_mounts=[
             VolumeMountArgs(name=plugins.name, mount_path=_PLUGINS_DIR),
@@ -189,6 +195,13 @@ def _environment(gpu: GpuSettings) -> list[EnvVarArgs]:
 
 def _config_mount() -> VolumeMountArgs:
     return VolumeMountArgs(name="config", mount_path=_CONFIG_DIR, read_only=True)
+
+
+def _resources() -> ResourceRequirementsArgs:
+    """NVIDIA states none. It lists devices and answers the kubelet; the limit is there for what goes wrong."""
+    return ResourceRequirementsArgs(
+        requests={"cpu": "50m", "memory": "64Mi"}, limits={"cpu": "500m", "memory": "512Mi"}
+    )
 
 
 def _security(gpu: GpuSettings) -> SecurityContextArgs:

@@ -31,13 +31,11 @@ from infra.components import labels, network
 from infra.components.model_store import ModelStore
 from infra.components.serving_pod import MONITORING_CONFIG, REST_PORT, ServingPod, models_config
 from infra.components.tenant import Tenant
-from infra.plan import ModelPlan
+from infra.plan import SCALE_UP_PERCENT, SCALE_UP_PODS, ModelPlan
 from infra.settings import GpuSettings, ModelSettings, Percent, Track
 from infra.settings.workloads import Autoscaling
 
 COMPONENT = "serving"
-_FIRST_REPLICAS_SECONDS = 10
-"""With a pod's own start-up longer than the autoscaler's sync of 15 s, which is when it asks for minReplicas."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +53,7 @@ class ModelVersionArgs:
     tenant: Tenant
     store: ModelStore
     gpu: GpuSettings | None = None
+    gpu_memory_fraction: Percent | None = None
     after: tuple[pulumi.Resource, ...] = ()
     """What must be done first, such as the training of this version."""
 
@@ -111,6 +110,7 @@ class ModelVersion(pulumi.ComponentResource):
             claim_name=args.store.claim_name,
             fetch=args.track.fetch,
             gpu=args.gpu,
+            gpu_memory_fraction=args.gpu_memory_fraction,
         )
         timeout = f"{args.plan.rollout_timeout.whole_seconds}s"
         self.deployment = Deployment(
@@ -143,7 +143,7 @@ def _deployment(
     surge = args.settings.rollout.max_surge
     return DeploymentSpecArgs(
         selector=LabelSelectorArgs(match_labels=selector),
-        min_ready_seconds=_FIRST_REPLICAS_SECONDS if args.settings.autoscaling.min_replicas > 1 else None,
+        min_ready_seconds=args.plan.min_ready.whole_seconds or None,
         progress_deadline_seconds=args.plan.progress_deadline.whole_seconds,
         strategy=DeploymentStrategyArgs(
             type="RollingUpdate",
@@ -175,8 +175,8 @@ def _autoscaler(name: str, autoscaling: Autoscaling) -> HorizontalPodAutoscalerS
                 stabilization_window_seconds=0,
                 select_policy="Max",
                 policies=[
-                    HPAScalingPolicyArgs(type="Percent", value=900, period_seconds=15),
-                    HPAScalingPolicyArgs(type="Pods", value=4, period_seconds=15),
+                    HPAScalingPolicyArgs(type="Percent", value=SCALE_UP_PERCENT, period_seconds=15),
+                    HPAScalingPolicyArgs(type="Pods", value=SCALE_UP_PODS, period_seconds=15),
                 ],
             ),
             scale_down=HPAScalingRulesArgs(

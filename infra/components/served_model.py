@@ -14,7 +14,7 @@ from infra.components.model_version import COMPONENT, ModelVersion, ModelVersion
 from infra.components.serving_pod import REST_PORT
 from infra.components.tenant import Tenant
 from infra.plan import ModelPlan
-from infra.settings import GpuSettings, ModelSettings
+from infra.settings import GpuSettings, ModelSettings, Percent
 from infra.settings.workloads import Expose
 
 
@@ -29,6 +29,9 @@ class ServedModelArgs:
     tenant: Tenant
     store: ModelStore
     gpu: GpuSettings | None = None
+    gpu_memory_fraction: Percent | None = None
+    """Share of a device's memory for each server; None where no device is shared."""
+
     after: tuple[pulumi.Resource, ...] = ()
     """What must be done before its version is served, such as the training of it."""
 
@@ -81,6 +84,7 @@ class ServedModel(pulumi.ComponentResource):
                 tenant=tenant,
                 store=args.store,
                 gpu=args.gpu,
+                gpu_memory_fraction=args.gpu_memory_fraction,
                 after=(*args.after, *policies),
             ),
             pulumi.ResourceOptions(parent=self),

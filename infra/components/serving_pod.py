@@ -30,7 +30,7 @@ from contract.fetch import FetchEnvironment
 from infra.components import pod
 from infra.components.tenant import SERVICE_ACCOUNT
 from infra.plan import ModelPlan
-from infra.settings import GpuSettings, ModelSettings
+from infra.settings import GpuSettings, ModelSettings, Percent
 from infra.settings.base import ContainerResources
 from infra.settings.workloads import Fetch
 
@@ -63,6 +63,8 @@ class ServingPod:
     claim_name: pulumi.Input[str]
     fetch: Fetch | None
     gpu: GpuSettings | None
+    gpu_memory_fraction: Percent | None
+    """Share of a device's memory for the server; None where no device is shared."""
 
     def spec(self, selector: dict[str, str]) -> PodSpecArgs:
         """The pod; `selector` finds its like, to spread them."""
@@ -142,7 +144,14 @@ class ServingPod:
             "--enable_model_warmup=true",
             # It shares the gRPC port and asks nobody who they are.
             "--enable_profiler=false",
+            *self._memory_flags(),
         ]
+
+    def _memory_flags(self) -> list[str]:
+        """The most that the server takes of a device it shares; it starts with less (`pod.environment`)."""
+        if self.gpu_memory_fraction is None or not self.settings.resources.gpu:
+            return []
+        return [f"--per_process_gpu_memory_fraction={self.gpu_memory_fraction.value / 100:g}"]
 
     def _startup(self) -> ProbeArgs:
         """The ports open after the first successful load, so an open one ends the start-up."""

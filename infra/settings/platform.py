@@ -1,13 +1,24 @@
 """Sections that describe where the platform runs: cluster, images, store, GPUs, tenants, policy."""
 
 from collections.abc import Mapping
+from datetime import date, datetime
 from pathlib import PurePosixPath
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast
 
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, SecretStr
 
-from infra.settings.base import CpuMemory, ImageReference, Labels, Name, OneOf, PositiveDuration, Repository, Section
-from infra.settings.units import Duration, Money, Quantity
+from infra.settings.base import (
+    CpuMemory,
+    ImageReference,
+    Labels,
+    Name,
+    OneOf,
+    PositiveDuration,
+    Repository,
+    Section,
+    matching,
+)
+from infra.settings.units import Duration, Money, Percent, Quantity
 
 
 def _absolute(path: str) -> str:
@@ -20,6 +31,19 @@ def _absolute(path: str) -> str:
 AbsolutePath = Annotated[str, AfterValidator(_absolute)]
 
 
+class NodePool(CpuMemory):
+    """Nodes of one kind. CPU, memory and GPUs are what one node can give to pods (`allocatable`)."""
+
+    count: Annotated[int, Field(ge=1)]
+    """How many there are, or may become where an autoscaler adds them."""
+
+    gpu: Annotated[int, Field(ge=0)] = 0
+    """Devices, or shares of them where `gpu` shares."""
+
+    pods: Annotated[int, Field(ge=1)] = 110
+    """Most pods on a node; the kubelet's own default."""
+
+
 class ClusterSettings(Section):
     """The one cluster this stack may touch."""
 
@@ -28,6 +52,14 @@ class ClusterSettings(Section):
 
     kubeconfig: str | None = None
     """Path of the kubeconfig; where it is not given, KUBECONFIG or ~/.kube/config as kubectl reads them."""
+
+    kube_system_uid: (
+        Annotated[str, matching(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "a UID in lower case")] | None
+    ) = None
+    """UID of the namespace `kube-system`, which no two clusters share; where given, any other cluster is refused."""
+
+    node_pools: Mapping[Name, NodePool] = {}
+    """Nodes by kind; where given, everything must fit on them."""
 
     max_grace_period: PositiveDuration = Duration.parse("10m")
     """Longest time a leaving node gives its pods (cluster-autoscaler's --max-graceful-termination-sec, 600 s)."""
@@ -43,14 +75,22 @@ class BuildSettings(Section):
     """Base image; brings TensorFlow, or Python alone, on which the locked tensorflow-cpu is installed."""
 
     platform: str = "linux/amd64"
-    """Operating system and architecture of the nodes."""
+    """Operating system and architecture of the nodes; one, as pulumi-docker has it."""
+
+    cache_from: tuple[ImageReference, ...] = Field(default=(), strict=False)
+    """Images whose layers a build may take instead of making them, such as an earlier build."""
 
 
 class TrainingImage(OneOf):
-    """Built here, or given."""
+    """Built here, taken from another stack, or given."""
 
     build: BuildSettings | None = None
     """Built here: the image runs by the digest of its push."""
+
+    from_stack: (
+        Annotated[str, matching(r"[^/\s]+/[^/\s]+/[^/\s]+", "a stack such as organization/tfk8s/dev")] | None
+    ) = None
+    """Built by another stack, which says its digest: what was tried there runs here."""
 
     ref: ImageReference | None = None
     """Built elsewhere; a preview then needs no Docker daemon."""
@@ -63,13 +103,22 @@ class GivenImage(Section):
     """Repository and exact tag, better with its digest, which `tfk8s pin` adds."""
 
 
+def _sealed(raw: object) -> object:
+    """In a file, a secret is `secure: …`, which only the engine can open; it stands for itself until then."""
+    if not isinstance(raw, Mapping):
+        return raw
+    words = cast("Mapping[object, object]", raw)
+    sealed = list(words) == ["secure"] and isinstance(words["secure"], str)
+    return "sealed" if sealed else words
+
+
 class RegistryCredentials(Section):
     """Log-in for pushing and pulling. Set it with `pulumi config set --secret --path`."""
 
-    username: str
+    username: Annotated[str, BeforeValidator(_sealed)]
     """Account at the registry."""
 
-    password: SecretStr
+    password: Annotated[SecretStr, BeforeValidator(_sealed)]
     """Password or token; never shown."""
 
 
@@ -137,6 +186,9 @@ class GpuSettings(Section):
     pods_per_gpu: Annotated[int, Field(ge=2, le=64)] | None = None
     """How many pods share one device; for timeSlicing and mps."""
 
+    memory_fraction: Percent | None = None
+    """Share of a device's memory that one model server takes where pods share it; 100% / podsPerGpu where not given."""
+
     runtime_class_name: str | None = None
     """RuntimeClass of pods with a GPU, such as `nvidia`."""
 
@@ -146,7 +198,12 @@ class GpuSettings(Section):
     @property
     def resource(self) -> str:
         """Name of the extended resource pods ask for; renameByDefault gives shared devices a name of their own."""
-        return "nvidia.com/gpu.shared" if self.mode in ("timeSlicing", "mps") else "nvidia.com/gpu"
+        return "nvidia.com/gpu.shared" if self.shares else "nvidia.com/gpu"
+
+    @property
+    def shares(self) -> bool:
+        """Whether several pods use one device."""
+        return self.mode in ("timeSlicing", "mps")
 
 
 class QuotaRequests(CpuMemory):
@@ -196,7 +253,31 @@ class PriceSettings(Section):
     """One GiB for an hour."""
 
     gpu: Money = Money.parse("0.95 USD")
-    """One GPU, or share of one, for an hour."""
+    """One GPU for an hour; where pods share it, each pays its part."""
+
+
+def _day(raw: object) -> date:
+    if isinstance(raw, str):
+        # The engine hands an unquoted date on as a point in time.
+        day = raw.removesuffix("T00:00:00Z")
+        try:
+            return date.fromisoformat(day)
+        except ValueError:
+            raw = day
+    if isinstance(raw, date) and not isinstance(raw, datetime):
+        return raw
+    msg = f"expected a day such as 2026-12-31, got {str(raw)!r}"
+    raise ValueError(msg)
+
+
+class Waiver(Section):
+    """Lets a check pass, for a reason and for a time."""
+
+    reason: Annotated[str, Field(min_length=1)]
+    """Why it is right here; printed with what it waives."""
+
+    until: Annotated[date, PlainValidator(_day)]
+    """Last day it counts, such as 2026-12-31."""
 
 
 class PolicySettings(Section):
@@ -204,5 +285,11 @@ class PolicySettings(Section):
 
     require_digest: bool = False
     """Makes an image without a digest an error instead of a warning."""
+
+    monthly_budget: Money | None = None
+    """Most that a month may cost at worst: everything at its maximum for 730 hours, and each run to its deadline."""
+
+    waivers: Mapping[str, Waiver] = {}
+    """Checks that may fail, by their id (docs/checks.md)."""
 
     prices: PriceSettings = PriceSettings()

@@ -13,7 +13,7 @@ Location = tuple[int | str, ...]
 _ANY: Final = "*"
 _GONE: Final = object()
 _IMAGE: Final = {"ref": "unreadable@sha256:" + "0" * 64}
-_SMALL: Final = {"cpu": "1m", "memory": 1}
+_SMALL: Final = {"cpu": "1m", "memory": 1, "limits": {"cpu": "2m", "memory": 1}}
 
 _STAND_INS: Final[Mapping[Location, object]] = {
     ("cluster",): {"context": "unreadable", "maxGracePeriod": "3650d"},
@@ -28,13 +28,25 @@ _STAND_INS: Final[Mapping[Location, object]] = {
     ("trainingJobs", _ANY, "tenant"): "unreadable",
     ("trainingJobs", _ANY, "version"): 1,
     ("trainingJobs", _ANY, "resources"): _SMALL,
+    ("trainingJobs", _ANY, "deadline"): "1ms",
     ("models", _ANY, "tenant"): "unreadable",
     ("models", _ANY, "resources"): _SMALL,
     ("models", _ANY, "tracks"): {"stable": {"version": 1}},
     ("models", _ANY, "autoscaling"): {"maxReplicas": 1},
     ("models", _ANY, "requestTimeout"): "1ms",
     ("models", _ANY, "drain"): {"propagation": "0s"},
+    ("models", _ANY, "coldStart"): "3650d",
+    ("models", _ANY, "startup"): "3650d",
 }
+
+_WITH_IT: Final[Mapping[Location, Mapping[str, object]]] = {
+    ("trainingJobs", _ANY, "deadline"): {"backoffLimit": 0},
+    ("models", _ANY, "resources"): {"load": _GONE},
+    ("models", _ANY, "autoscaling"): {"load": _GONE},
+    ("models", _ANY, "coldStart"): {"load": _GONE, "startup": "3650d"},
+    ("policy", "prices"): {"monthlyBudget": _GONE},
+}
+"""What lies beside unreadable words and would be judged by them."""
 
 
 def set_aside(words: MutableMapping[str, object], location: Location, *, unknown: bool) -> bool:
@@ -56,12 +68,20 @@ def set_aside(words: MutableMapping[str, object], location: Location, *, unknown
     around = [location[:length] for length in range(len(location), 0, -1)]
     stand_ins = [(place, stand_in) for place in around if (stand_in := _stand_in(place)) is not None]
     attempts = [*stand_ins, *((place, _GONE) for place in around)]
+    for place in around:
+        for key, value in (_WITH_IT.get(place) or _WITH_IT.get(_any(place), {})).items():
+            _replace(words, (*place[:-1], key), value)
     return any(_replace(words, place, value) for place, value in attempts)
 
 
 def _stand_in(location: Location) -> object | None:
     exact = _STAND_INS.get(location)
-    return exact if exact is not None else _STAND_INS.get((*location[:1], _ANY, *location[2:]))
+    return exact if exact is not None else _STAND_INS.get(_any(location))
+
+
+def _any(location: Location) -> Location:
+    """The location under any name."""
+    return (*location[:1], _ANY, *location[2:])
 
 
 def _replace(words: MutableMapping[str, object], location: Location, value: object) -> bool:

@@ -29,6 +29,16 @@ def _scalar(raw: object) -> Scalar:
     raise ValueError(msg)
 
 
+def _positive(raw: object) -> float:
+    if isinstance(raw, bool) or not isinstance(raw, int | float) or not math.isfinite(raw) or raw <= 0:
+        msg = f"expected a number above 0, got {raw!r}"
+        raise ValueError(msg)
+    return float(raw)
+
+
+PositiveNumber = Annotated[float, PlainValidator(_positive)]
+
+
 class JobResources(CpuMemory):
     """What a training pod asks for; GPUs are `gpus` of the job."""
 
@@ -138,6 +148,26 @@ class Tracks(Section):
     stable: Track
     """The version that serves."""
 
+    def named(self) -> tuple[tuple[str, Track], ...]:
+        """Every track with its name."""
+        return (("stable", self.stable),)
+
+
+class Load(Section):
+    """What the model's callers do; where given, it is proved that the autoscaler keeps up."""
+
+    requests_per_second: PositiveNumber
+    """Usual load of all callers together."""
+
+    per_replica: PositiveNumber
+    """Requests per second that one replica answers in time with its whole CPU request busy: measure it."""
+
+    step: PositiveNumber | None = None
+    """Load it may jump to at once; the usual load where not given."""
+
+    within: PositiveDuration | None = None
+    """Time in which the replicas for the step must be ready; where not given, the time is only shown."""
+
 
 class Targets(Section):
     """What the autoscaler keeps."""
@@ -190,5 +220,9 @@ class ModelSettings(Section):
     startup: PositiveDuration = Duration.parse("10m")
     """Longest time from a pod's start to its first answer: image pull, model load, warm-up."""
 
+    cold_start: PositiveDuration = Duration.parse("60s")
+    """Usual time from a pod's creation to ready, from which times of rollouts and scale-ups are predicted."""
+
     drain: Drain = Drain()
     rollout: Rollout = Rollout()
+    load: Load | None = None

@@ -1,5 +1,6 @@
 """Keeps tests of Pulumi programs honest: nothing may be asserted where Pulumi might never look."""
 
+import gc
 import os
 from types import CodeType, FunctionType
 from typing import cast
@@ -11,13 +12,15 @@ for variable in tuple(os.environ):
     if variable in ("KUBECONFIG", "DOCKER_HOST") or variable.startswith(("PULUMI_", "TFK8S_")):
         del os.environ[variable]
 
-_STARTS_TENSORFLOW = ("test_training_end_to_end", "test_images_saved_model")
+gc.set_threshold(20_000, 20, 100)  # tests are short and memory is there
+
 _DEFERRED = ("apply", "run_with_unknowns")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Puts the files that start TensorFlow first: begun last, they would keep one of two workers waiting."""
-    items.sort(key=lambda item: item.path.stem not in _STARTS_TENSORFLOW)
+def pytest_collection_finish() -> None:
+    """Keeps the garbage collector from looking through all modules and tests at every run of the program."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:

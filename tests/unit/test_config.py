@@ -51,7 +51,8 @@ def test_overrides_replace_whole_keys_and_say_so(overrides: Path) -> None:
     overrides.write_text("config:\n  tfk8s:cluster: {context: mine}\n")
     platform = record_changed()
     assert platform.one("pulumi:providers:kubernetes", "cluster").inputs["context"] == "mine"
-    [warning] = platform.warnings
+    warning, unpinned = platform.warnings
+    assert "[cluster-identity]" in unpinned  # the whole key is replaced, and with it the cluster's UID
     assert str(overrides) in warning
     assert "tfk8s:cluster" in warning
 
@@ -83,6 +84,7 @@ def test_a_missing_overrides_file_is_refused() -> None:
         ("config: {}", "overrides nothing"),
         ("config: {pulumi:template: x}", "pulumi:template"),
         ("config: {a: b", "not YAML"),
+        ("config: {'tfk8s:images': {registries: {r: {password: {secure: v1}}}}}", "registries.r.password is sealed"),
     ],
 )
 def test_an_overrides_file_that_is_no_stack_file_is_refused(content: str, said: str, tmp_path: Path) -> None:

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from infra.plan import Plan, largest_replicas, make_plan, shown, surge_pods
-from infra.settings import Percent, parse
+from infra.plan import Plan, largest_replicas, make_plan, peak_pods, shown
+from infra.settings import parse
 from tests.unit.words import Words, changed, sound, stack
 
 
@@ -15,10 +15,10 @@ def plan(*changes: tuple[str, object]) -> Plan:
     return make_plan(parsed.settings)
 
 
-def test_the_worst_case_of_a_model_is_its_maximum_and_the_surge() -> None:
+def test_the_worst_case_of_a_model_is_its_maximum_with_surge_and_draining_pods() -> None:
     requests, limits = plan().worst("serve")
-    assert (requests.cpu, requests.memory, requests.gpu, requests.pods) == (Decimal(2), 4 * 2**30, 4, 4)
-    assert (limits.cpu, limits.memory) == (Decimal(4), 4 * 2**30)
+    assert (requests.cpu, requests.memory, requests.gpu, requests.pods) == (Decimal("2.5"), 5 * 2**30, 5, 5)
+    assert (limits.cpu, limits.memory) == (Decimal(5), 5 * 2**30)
 
 
 def test_the_worst_case_of_a_job_is_its_one_worker() -> None:
@@ -28,7 +28,7 @@ def test_the_worst_case_of_a_job_is_its_one_worker() -> None:
 
 
 def test_a_tenant_that_trains_and_serves_needs_both_at_once() -> None:
-    assert plan(("trainingJobs.digits.tenant", "serve")).worst("serve")[0].gpu == 6
+    assert plan(("trainingJobs.digits.tenant", "serve")).worst("serve")[0].gpu == 7
     assert plan(("trainingJobs.digits.tenant", "serve")).worst("train")[0].gpu == 0
 
 
@@ -40,7 +40,7 @@ def test_limits_not_given_are_the_requests() -> None:
 def test_the_reason_of_a_demand_says_how_many_pods_and_why() -> None:
     (demand,) = plan(("models.digits.rollout", {"maxSurge": "50%"})).demands["serve"]
     assert demand.path == "models.digits"
-    assert demand.reason == "3 replicas at most + 2 while rolling out = 5 pods"
+    assert demand.reason == "3 replicas at most + 2 while rolling out + 2 draining = 7 pods"
 
 
 def test_the_drain_is_propagation_and_longest_request_and_margin() -> None:
@@ -59,6 +59,58 @@ def test_a_rollout_takes_one_start_and_drain_for_each_wave_of_surge_pods() -> No
     model = plan(("models.digits.startup", "45s"), ("models.digits.rollout", {"maxSurge": 2})).models["digits"]
     assert str(model.progress_deadline) == "1m"
     assert str(model.rollout_timeout) == "2m"  # 3 replicas, 2 at a time
+
+
+@pytest.mark.parametrize(
+    ("cold_start", "leaving"),
+    [("60s", 2), ("30s", 2), ("29s", 4), ("10s", 6)],  # each pod drains for 15 s, two of them a wave, at twice the pace
+)
+def test_pods_of_every_wave_that_still_drains_are_counted(cold_start: str, leaving: int) -> None:
+    model = plan(("models.digits.coldStart", cold_start), ("models.digits.rollout", {"maxSurge": 2})).models["digits"]
+    assert model.leaving == leaving
+    assert model.peak_pods == 3 + 2 + leaving
+
+
+def test_the_next_version_starts_at_its_minimum_beside_the_present_one() -> None:
+    model = plan(("models.digits.autoscaling", {"minReplicas": 4, "maxReplicas": 9})).models["digits"]
+    assert (model.incoming, model.peak_pods) == (4, 13)
+
+
+@pytest.mark.parametrize(
+    ("replicas", "surge", "seconds"),
+    [(3, 1, 210), (20, 1, 1400), (20, "25%", 280), (800, 1, 56000), (800, "25%", 280)],
+)
+def test_a_rollout_takes_its_waves_of_cold_start_and_readiness(replicas: int, surge: object, seconds: int) -> None:
+    model = plan(
+        ("models.digits.autoscaling", {"minReplicas": 3, "maxReplicas": replicas}),
+        ("models.digits.rollout", {"maxSurge": surge}),
+    ).models["digits"]
+    assert model.rollout.time.seconds == seconds
+
+
+def test_a_run_costs_at_most_what_its_deadline_allows() -> None:
+    found = plan(("trainingJobs.digits.deadline", "90m"))
+    assert found.jobs["digits"].price_max.amount == found.jobs["digits"].price_per_hour.amount * Decimal("1.5")
+
+
+def test_a_month_costs_730_hours_at_the_maximum_and_every_run_once() -> None:
+    prices = {"cpuCore": "1 EUR", "memoryGib": "0 EUR", "gpu": "0 EUR"}
+    found = plan(("policy.prices", prices), ("trainingJobs.digits.deadline", "3h"))
+    assert str(found.price_per_month_max) == "1101 EUR"  # 3 x 0.5 x 730 + 2 x 3
+
+
+def test_a_shared_device_is_paid_by_those_who_share_it() -> None:
+    prices = {"cpuCore": "0 EUR", "memoryGib": "0 EUR", "gpu": "2 EUR"}
+    shared = plan(("policy.prices", prices), ("gpu", {"mode": "mps", "podsPerGpu": 4}), ("trainingJobs", {}))
+    assert str(shared.price_per_hour) == "0.5 EUR"
+
+
+def test_prices_of_tenants_add_up_to_the_stacks() -> None:
+    found = plan()
+    assert found.tenants["serve"].price_per_hour_min == found.price_per_hour
+    assert found.tenants["serve"].price_per_hour_max == found.price_per_hour_max
+    assert found.tenants["train"].price_runs_max == found.jobs["digits"].price_max
+    assert found.tenants["train"].price_per_hour_max.amount == 0
 
 
 @pytest.mark.parametrize(("cpu", "threads"), [("500m", 1), (1, 1), ("2500m", 2), (4, 4)])
@@ -86,11 +138,13 @@ def test_the_default_price_card_is_opencosts() -> None:
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.integers(1, 500), st.integers(1, 20) | st.integers(1, 100).map(Percent))
-def test_the_most_replicas_that_fit_do_fit_and_one_more_does_not(pods: int, max_surge: int | Percent) -> None:
-    replicas = largest_replicas(max_surge, pods)
-    assert replicas < 1 or replicas + surge_pods(max_surge, replicas) <= pods
-    assert replicas + 1 + surge_pods(max_surge, replicas + 1) > pods
+@given(st.integers(0, 500), st.integers(1, 20) | st.integers(1, 100).map("{}%".format), st.integers(1, 9))
+def test_the_most_replicas_that_fit_do_fit_and_one_more_does_not(pods: int, max_surge: int | str, least: int) -> None:
+    changes = ("models.digits.rollout", {"maxSurge": max_surge}), ("models.digits.autoscaling.minReplicas", least)
+    model = parse(changed(*changes)).settings.models["digits"]
+    replicas = largest_replicas(model, pods)
+    assert replicas == 0 or peak_pods(model, replicas) <= pods
+    assert peak_pods(model, replicas + 1) > pods
 
 
 @pytest.mark.parametrize(
@@ -100,8 +154,8 @@ def test_sums_are_shown_as_kubernetes_writes_them(amount: str, resource: str, te
     assert str(shown(Decimal(amount), resource)) == text
 
 
-def test_prod_serves_with_21_gpus_at_worst() -> None:
-    assert make_plan(parse(stack("prod")).settings).worst("ml-serving")[0].gpu == 21
+def test_prod_serves_with_23_gpus_at_worst() -> None:
+    assert make_plan(parse(stack("prod")).settings).worst("ml-serving")[0].gpu == 23
 
 
 def test_a_stack_without_workloads_needs_nothing() -> None:

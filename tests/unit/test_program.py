@@ -1,3 +1,5 @@
+import re
+
 import pulumi
 import pytest
 
@@ -20,7 +22,8 @@ def test_every_stack_is_built_and_planned_alike(stack: str) -> None:
 
 @each_stack
 def test_every_stack_says_what_is_not_pinned_yet_and_nothing_else(stack: str) -> None:
-    assert all("[image-digest]" in warning for warning in committed_platform(stack).warnings)
+    unpinned = re.compile(r"\[(image-digest|cluster-identity)\]")
+    assert all(unpinned.search(warning) for warning in committed_platform(stack).warnings)
     assert all(not warning.startswith("warning") for warning in committed_platform(stack).warnings)
 
 

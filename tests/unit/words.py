@@ -8,11 +8,13 @@ from typing import Final, cast
 from ruamel.yaml import YAML
 
 from infra.checks import examine
+from infra.checks.example import DIGEST, sound_words
 from infra.finding import Finding
 from ops.stackfile import ROOT
 
+__all__ = ["DIGEST", "GONE", "TODAY", "Words", "changed", "found", "only", "part", "sound", "stack"]
+
 TODAY: Final = date(2026, 1, 31)
-DIGEST: Final = "sha256:" + "a1" * 32
 GONE: Final = object()
 """Takes a key away."""
 
@@ -21,45 +23,7 @@ Words = dict[str, object]
 
 def sound() -> Words:
     """A stack without any finding; each quota is exactly what is needed at worst."""
-    return {
-        "cluster": {"context": "test"},
-        "images": {
-            "training": {"ref": f"registry.example.org/train:1@{DIGEST}"},
-            "serving": {"ref": f"tensorflow/serving:2.20.0@{DIGEST}"},
-            "devicePlugin": {"ref": f"nvcr.io/nvidia/k8s-device-plugin:v0.20.0@{DIGEST}"},
-        },
-        "store": {"nfs": {"server": "10.0.0.1", "path": "/exports"}},
-        "gpu": {"mode": "exclusive"},
-        "tenants": {
-            "train": {
-                "quota": {"requests": {"cpu": 2, "memory": "4Gi", "gpu": 2}, "limits": {"cpu": 4, "memory": "8Gi"}}
-            },
-            "serve": {
-                "quota": {
-                    "requests": {"cpu": 2, "memory": "4Gi", "gpu": 4},
-                    "limits": {"cpu": 4, "memory": "4Gi"},
-                    "pods": 4,
-                }
-            },
-        },
-        "trainingJobs": {
-            "digits": {
-                "tenant": "train",
-                "version": 3,
-                "gpus": 2,
-                "resources": {"cpu": 2, "memory": "4Gi", "limits": {"cpu": 4, "memory": "8Gi"}},
-                "args": {"epochs": 3},
-            }
-        },
-        "models": {
-            "digits": {
-                "tenant": "serve",
-                "resources": {"cpu": "500m", "memory": "1Gi", "gpu": 1, "limits": {"cpu": 1, "memory": "1Gi"}},
-                "tracks": {"stable": {"version": 3}},
-                "autoscaling": {"minReplicas": 1, "maxReplicas": 3},
-            }
-        },
-    }
+    return sound_words()
 
 
 def part(*keys: str) -> Words:

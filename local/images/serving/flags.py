@@ -38,6 +38,8 @@ class Flags:
     tensorflow_inter_op_parallelism: int = 0
     enable_profiler: bool = True
     """Accepted: the profiler is a gRPC service."""
+    per_process_gpu_memory_fraction: float = 0.0
+    """Accepted: it uses no GPU."""
     num_load_threads: int = 0
     """Accepted: loads happen one after the other."""
     num_unload_threads: int = 0
@@ -61,7 +63,7 @@ def parse_flags(arguments: Sequence[str]) -> Flags:
         FlagError: One is unknown or malformed.
     """
     kinds: dict[str, type] = {field.name: type(field.default) for field in fields(Flags)}
-    values: dict[str, bool | int | str] = {}
+    values: dict[str, bool | int | float | str] = {}
     for argument in arguments:
         name, has_value, text = argument.removeprefix("--").partition("=")
         kind = kinds.get(name)
@@ -71,7 +73,7 @@ def parse_flags(arguments: Sequence[str]) -> Flags:
     return Flags(**values)  # pyright: ignore[reportArgumentType] (each value was made with its field's own type)
 
 
-def _value(kind: type, name: str, text: str) -> bool | int | str:
+def _value(kind: type, name: str, text: str) -> bool | int | float | str:
     if kind is str:
         return text
     if kind is bool:
@@ -81,7 +83,7 @@ def _value(kind: type, name: str, text: str) -> bool | int | str:
             return False
         raise FlagError(f"Couldn't interpret value {text} for flag {name}.")
     try:
-        return int(text)
+        return float(text) if kind is float else int(text)
     except ValueError:
         raise FlagError(f"Couldn't interpret value {text} for flag {name}.") from None
 

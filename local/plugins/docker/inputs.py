@@ -1,4 +1,8 @@
-"""Inputs of `docker:index/image:Image`: defaults, checks and differences, as pulumi-docker 5 has them."""
+"""Inputs of `docker:index/image:Image`: defaults, checks and differences, as pulumi-docker 5 has them.
+
+`cacheFrom` is accepted and changes nothing: buildah reads no cache that BuildKit wrote into an image, and on this one
+machine its own storage keeps the layers of earlier builds.
+"""
 
 import os
 from dataclasses import dataclass, field
@@ -11,6 +15,9 @@ from local.plugins.wire import Object, dig, has_unknown, is_object, mapping
 
 PLATFORM = "linux/amd64"
 """Of this machine: the embedded default knows no other."""
+
+_BUILDKIT = "BUILDKIT_"
+"""Starts build arguments that tell BuildKit what to do and reach no Dockerfile."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,7 +119,7 @@ def read(inputs: Object) -> Build:
         name=inputs["imageName"],
         context=Path(build["context"]),
         dockerfile=Path(build["dockerfile"]),
-        args={key: str(value) for key, value in mapping(build, "args").items()},
+        args={key: str(value) for key, value in mapping(build, "args").items() if not key.startswith(_BUILDKIT)},
         platform=build.get("platform", PLATFORM),
         target=build.get("target", ""),
         network=build.get("network", ""),

@@ -17,6 +17,14 @@ def needs_takeover(live: Object) -> bool:
     return any(_is_taken_over(entry) for entry in objects(live, "metadata", "managedFields"))
 
 
+def drops_fields(old: Object, new: Object) -> bool:
+    """Whether a field is left out now. Until the create's fields are taken over a dry run keeps it, and may mind."""
+    return any(
+        key not in new or (is_object(value) and is_object(new[key]) and drops_fields(value, new[key]))
+        for key, value in old.items()
+    )
+
+
 def take_over(client: ApiClient, live: Object, manager: str) -> Object:
     """Give the fields set by the create to the apply's manager.
 

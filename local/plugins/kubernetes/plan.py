@@ -7,7 +7,7 @@ from local.plugins.kubernetes.options import Options
 from local.plugins.kubernetes.paths import Path, is_ignored, written
 from local.plugins.kubernetes.replacing import replaces, replacing_fields
 from local.plugins.kubernetes.state import split, with_dashes
-from local.plugins.wire import Object, dig, hide_like, mapping, reveal
+from local.plugins.wire import UNKNOWN, Object, dig, hide_like, mapping, reveal
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,8 @@ def plan_update(state: Object, news: Object, options: Options, ignored: list[Pat
     """
     old_inputs, live = split(state)
     old, new = normalise(old_inputs), normalise(with_dashes(reveal(news)))
-    if dig(live, "metadata", "namespace"):
+    # Metadata that is not known yet says nothing about the namespace.
+    if dig(live, "metadata", "namespace") and new.get("metadata") is not UNKNOWN:
         old, new = (part | {"metadata": {"namespace": "default", **mapping(part, "metadata")}} for part in (old, new))
     fields = replacing_fields(
         new, mutable_config_maps=options.mutable_config_maps, mutable_secrets=options.mutable_secrets

@@ -12,7 +12,7 @@ from local.plugins.kubernetes import options as provider_options
 from local.plugins.kubernetes.client import NOT_FOUND, ApiClient, ApiError, NoSuchKind, Unreachable
 from local.plugins.kubernetes.compare import normalise
 from local.plugins.kubernetes.kubeconfig import KubeconfigError
-from local.plugins.kubernetes.ownership import leave_ignored, needs_takeover, take_over
+from local.plugins.kubernetes.ownership import drops_fields, leave_ignored, needs_takeover, take_over
 from local.plugins.kubernetes.paths import parsed
 from local.plugins.kubernetes.plan import live_inputs, plan_update
 from local.plugins.kubernetes.state import (
@@ -200,7 +200,8 @@ class KubernetesStandIn(StandIn):
         try:
             applied = client.apply(obj, manager, force=force, dry_run=request.preview)
         except ApiError as error:
-            if request.preview and error.reason == "Forbidden":
+            unsure = needs_takeover(live) and drops_fields(normalise(with_dashes(reveal(split(olds)[0]))), obj)
+            if request.preview and (error.reason == "Forbidden" or (error.reason == "Invalid" and unsure)):
                 return rpc.UpdateResponse(properties=request.news)
             raise
         if not request.preview:

@@ -5,6 +5,13 @@ from hypothesis import strategies as st
 from infra.checks import require_valid
 from tests.unit.words import TODAY, changed, found, only
 
+_ROOM = (
+    ("tenants.serve.quota.pods", 100),
+    ("tenants.serve.quota.requests", {"cpu": 100, "memory": "100Gi", "gpu": 5}),
+    ("tenants.serve.quota.limits", {"cpu": 100, "memory": "100Gi"}),
+)
+"""Of everything but GPUs."""
+
 
 def test_a_worst_case_exactly_at_the_quota_passes() -> None:
     assert found() == ()  # the sound stack's quotas are exactly its worst case
@@ -13,12 +20,12 @@ def test_a_worst_case_exactly_at_the_quota_passes() -> None:
 @pytest.mark.parametrize(
     ("path", "below", "needed"),
     [
-        ("requests.cpu", "1999m", "2"),
-        ("requests.memory", "4095Mi", "4Gi"),
-        ("requests.gpu", 3, "4"),
-        ("limits.cpu", "3999m", "4"),
-        ("limits.memory", "4095Mi", "4Gi"),
-        ("pods", 3, "4"),
+        ("requests.cpu", "2499m", "2500m"),
+        ("requests.memory", "5119Mi", "5Gi"),
+        ("requests.gpu", 4, "5"),
+        ("limits.cpu", "4999m", "5"),
+        ("limits.memory", "5119Mi", "5Gi"),
+        ("pods", 4, "5"),
     ],
 )
 def test_a_quota_a_little_too_small_is_refused_with_the_one_that_would_do(
@@ -33,22 +40,27 @@ def test_a_quota_a_little_too_small_is_refused_with_the_one_that_would_do(
 
 def test_the_message_shows_the_whole_sum() -> None:
     finding = only("quota", ("trainingJobs.digits.tenant", "serve"), ("tenants.serve.quota", {
-        "requests": {"cpu": 4, "memory": "8Gi", "gpu": 5}, "limits": {"cpu": 8, "memory": "16Gi"}
+        "requests": {"cpu": 5, "memory": "9Gi", "gpu": 6}, "limits": {"cpu": 9, "memory": "16Gi"}
     }))  # fmt: skip
     assert finding.message == (
-        "worst case 2 + 4 = 6 > quota 5: trainingJobs.digits (1 worker) x 2 = 2; "
-        "models.digits (3 replicas at most + 1 while rolling out = 4 pods) x 1 = 4"
+        "worst case 2 + 5 = 7 > quota 6: trainingJobs.digits (1 worker) x 2 = 2; "
+        "models.digits (3 replicas at most + 1 while rolling out + 1 draining = 5 pods) x 1 = 5"
     )
-    assert finding.fix == "raise the quota to 6, or lower models.digits.autoscaling.maxReplicas to 2"
+    assert finding.fix == "raise the quota to 7, or lower models.digits.autoscaling.maxReplicas to 2"
+
+
+def test_the_next_version_counts_beside_the_present_one() -> None:
+    finding = only("quota", ("models.digits.autoscaling.minReplicas", 3), *_ROOM)
+    assert "(3 replicas at most + 3 of the next version beside them = 6 pods) x 1 = 6" in finding.message
 
 
 def test_no_maximum_below_the_minimum_is_proposed() -> None:
-    finding = only("quota", ("tenants.serve.quota.pods", 3), ("models.digits.autoscaling.minReplicas", 3))
-    assert finding.fix == "raise the quota to 4"
+    finding = only("quota", ("models.digits.autoscaling.minReplicas", 3), *_ROOM)
+    assert finding.fix == "raise the quota to 6"
 
 
 def test_pods_are_not_counted_where_the_quota_does_not() -> None:
-    quota = {"requests": {"cpu": 2, "memory": "4Gi", "gpu": 4}, "limits": {"cpu": 4, "memory": "4Gi"}}
+    quota = {"requests": {"cpu": "2500m", "memory": "5Gi", "gpu": 5}, "limits": {"cpu": 5, "memory": "5Gi"}}
     assert found(("tenants.serve.quota", quota)) == ()
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.unit.words import DIGEST, Words, found, only, part
+from tests.unit.words import DIGEST, GONE, found, only
 
 PLACES = ["training.ref", "training.build.base", "serving.ref", "devicePlugin.ref"]
 BUILD = ("images.training", {"build": {"repository": "registry.example.org/train", "base": f"tf/tf:1@{DIGEST}"}})
@@ -94,22 +94,28 @@ def test_the_trained_version_an_earlier_one_and_a_fetched_one_pass() -> None:
     assert found(("models.digits.tracks.stable", {"version": 9, "fetch": fetch})) == ()
 
 
-@pytest.mark.parametrize("name", ["default", "kube-system"])
-def test_a_namespace_of_the_cluster_is_no_tenant(name: str) -> None:
-    tenant = {"quota": {"requests": {"cpu": 1, "memory": 1}, "limits": {"cpu": 1, "memory": 1}}}
-    assert only("tenant-name", (f"tenants.{name}", tenant)).path == f"tfk8s:tenants.{name}"
-    assert found((f"tenants.{name}s" if name == "default" else "tenants.kubes", tenant)) == ()
-
-
-def test_two_models_do_not_meet_in_one_service_name() -> None:
-    tenant = {"quota": {"requests": {"cpu": 9, "memory": "9Gi", "gpu": 9}, "limits": {"cpu": 9, "memory": "9Gi"}}}
-    fetch = {"url": "https://example.org/m.tar.gz", "sha256": "0" * 64}
-    model: Words = {**part("models", "digits"), "tracks": {"stable": {"version": 1, "fetch": fetch}}}
-    roomy = ("tenants.serve", tenant)
-    assert only("service-name", roomy, ("models.digits-v3", model)).path == "tfk8s:models.digits-v3"
-    assert found(roomy, ("models.digits-v4", model)) == ()
-
-
 def test_prices_in_two_currencies_are_refused() -> None:
     assert only("price-currency", ("policy.prices", {"gpu": "1 EUR"})).path == "tfk8s:policy.prices"
     assert found(("policy.prices", {"gpu": "1 USD"})) == ()
+
+
+def test_a_cluster_known_by_its_context_alone_is_a_warning() -> None:
+    finding = only("cluster-identity", ("cluster.kubeSystemUid", GONE))
+    assert (finding.severity, finding.path) == ("warning", "tfk8s:cluster.kubeSystemUid")
+    assert finding.fix.startswith("`tfk8s pin STACK`")
+
+
+def test_an_image_of_another_stack_needs_neither_tag_nor_digest_here() -> None:
+    assert found(("images.training", {"fromStack": "me/tfk8s/dev"}), ("policy.requireDigest", True)) == ()
+
+
+def test_what_a_build_may_take_layers_from_needs_no_digest() -> None:
+    build = {"repository": "registry.example.org/train", "base": f"tf/tf:1@{DIGEST}", "cacheFrom": ["r.example.org/t"]}
+    assert found(("images.training", {"build": build}), ("policy.requireDigest", True)) == ()
+
+
+def test_weights_are_all_together() -> None:
+    finding = only("track-weights", ("models.digits.tracks.stable.weight", 99))
+    assert finding.path == "tfk8s:models.digits.tracks"
+    assert finding.message == "weights (stable 99) are 99 together, and must be 100"
+    assert found(("models.digits.tracks.stable.weight", 100)) == ()

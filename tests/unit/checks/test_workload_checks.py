@@ -1,21 +1,26 @@
 """Scaling, drain, exposure, GPUs."""
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.unit.words import GONE, found, only
 
-ROOMY = {"requests": {"cpu": 90, "memory": "90Gi", "gpu": 90}, "limits": {"cpu": 90, "memory": "90Gi"}}
+ROOMY = (
+    "tenants.serve.quota",
+    {"requests": {"cpu": 900, "memory": "900Gi", "gpu": 900}, "limits": {"cpu": 900, "memory": "900Gi"}},
+)
 
 
 def test_a_minimum_above_the_maximum_is_refused_with_both() -> None:
-    finding = only("autoscaling-bounds", ("models.digits.autoscaling.minReplicas", 4))
+    finding = only("autoscaling-bounds", ROOMY, ("models.digits.autoscaling.minReplicas", 4))
     assert finding.path == "tfk8s:models.digits.autoscaling.minReplicas"
     assert finding.message == "minReplicas 4 > maxReplicas 3"
     assert finding.fix == "lower minReplicas to 3, or raise maxReplicas to 4"
 
 
 def test_a_minimum_equal_to_the_maximum_passes() -> None:
-    assert found(("models.digits.autoscaling.minReplicas", 3)) == ()
+    assert found(ROOMY, ("models.digits.autoscaling.minReplicas", 3)) == ()
 
 
 def test_a_cpu_target_without_a_cpu_request_is_refused() -> None:
@@ -36,14 +41,14 @@ def test_a_grace_period_of_just_the_drain_passes() -> None:
 
 
 def test_a_drain_longer_than_nodes_grant_is_refused_with_the_sum() -> None:
-    finding = only("drain", ("models.digits.requestTimeout", "591s"))
+    finding = only("drain", ROOMY, ("models.digits.requestTimeout", "591s"))
     assert finding.path == "tfk8s:models.digits.requestTimeout"
     assert "propagation 5s + requestTimeout 9m51s + 5s margin = 10m1s > cluster.maxGracePeriod 10m" in finding.message
 
 
 def test_a_drain_just_as_long_as_nodes_grant_passes() -> None:
-    assert found(("models.digits.requestTimeout", "590s")) == ()
-    assert found(("models.digits.requestTimeout", "591s"), ("cluster.maxGracePeriod", "601s")) == ()
+    assert found(ROOMY, ("models.digits.requestTimeout", "590s")) == ()
+    assert found(ROOMY, ("models.digits.requestTimeout", "591s"), ("cluster.maxGracePeriod", "601s")) == ()
 
 
 @pytest.mark.parametrize(
@@ -95,7 +100,7 @@ def test_a_sharing_mode_needs_the_number_of_pods(mode: str) -> None:
 
 @pytest.mark.parametrize("mode", ["exclusive", "mig", "pretend"])
 def test_a_mode_that_does_not_share_takes_no_number_of_pods(mode: str) -> None:
-    finding = only("gpu-sharing", ("gpu", {"mode": mode, "podsPerGpu": 2}))
+    finding = only("gpu-sharing", ("gpu", {"mode": mode, "podsPerGpu": 2}), ("trainingJobs.digits.gpus", 1))
     assert finding.path == "tfk8s:gpu.podsPerGpu"
 
 
@@ -103,6 +108,31 @@ def test_a_pod_takes_one_share_of_a_shared_gpu() -> None:
     finding = only("gpu-sharing", ("gpu", {"mode": "mps", "podsPerGpu": 4}))
     assert finding.path == "tfk8s:trainingJobs.digits.gpus"
     assert "asks for 2 shares" in finding.message
+
+
+def test_a_pod_takes_one_slice_of_a_gpu() -> None:
+    finding = only("gpu-sharing", ("gpu.mode", "mig"))
+    assert finding.path == "tfk8s:trainingJobs.digits.gpus"
+    assert "asks for 2 slices in mode mig" in finding.message
+    assert found(("gpu.mode", "mig"), ("trainingJobs.digits.gpus", 1)) == ()
+
+
+@pytest.mark.parametrize(("pods", "fraction", "fits"), [(3, "33%", True), (3, "34%", False), (64, "1%", True)])
+def test_pods_that_share_a_device_take_no_more_than_its_memory(pods: int, fraction: str, fits: bool) -> None:
+    gpu = ("gpu", {"mode": "timeSlicing", "podsPerGpu": pods, "memoryFraction": fraction})
+    if fits:
+        assert found(gpu, ("trainingJobs.digits.gpus", 1)) == ()
+    else:
+        finding = only("gpu-memory", gpu, ("trainingJobs.digits.gpus", 1))
+        assert finding.path == "tfk8s:gpu.memoryFraction"
+        assert "podsPerGpu 3 x memoryFraction 34% = 102% > 100%" in finding.message
+        assert finding.fix.startswith("lower memoryFraction to 33%")
+
+
+@pytest.mark.parametrize("mode", ["exclusive", "mig", "pretend"])
+def test_a_mode_that_does_not_share_takes_no_memory_fraction(mode: str) -> None:
+    finding = only("gpu-memory", ("gpu", {"mode": mode, "memoryFraction": "50%"}), ("trainingJobs.digits.gpus", 1))
+    assert finding.path == "tfk8s:gpu.memoryFraction"
 
 
 def test_real_gpus_need_the_device_plugin() -> None:
@@ -125,3 +155,94 @@ def test_a_batch_smaller_than_the_gpus_is_refused_with_their_number() -> None:
 @pytest.mark.parametrize(("gpus", "batch"), [(2, 64), (1, 65), (0, 65)])
 def test_a_batch_that_divides_passes(gpus: int, batch: int) -> None:
     assert found(("trainingJobs.digits.args", {"batchSize": batch}), ("trainingJobs.digits.gpus", gpus)) == ()
+
+
+def test_retries_that_outlast_the_deadline_are_refused_with_the_sum() -> None:
+    finding = only("retries", ("trainingJobs.digits.deadline", "150s"))
+    assert finding.path == "tfk8s:trainingJobs.digits.backoffLimit"
+    assert "the waits before 4 retries, 10 + 20 + 40 + 80 s, are 2m30s >= deadline 2m30s" in finding.message
+    assert finding.fix.startswith("lower backoffLimit to 3, ")
+    assert found(("trainingJobs.digits.deadline", "151s")) == ()
+
+
+def test_later_retries_wait_six_minutes_each() -> None:
+    finding = only("retries", ("trainingJobs.digits.backoffLimit", 65))
+    assert "10 + 20 + 40 + 80 + 160 + 320 + 59 x 360 s, are 6h4m30s >= deadline 6h" in finding.message
+    assert finding.fix.startswith("lower backoffLimit to 64, ")
+    assert found(("trainingJobs.digits.backoffLimit", 64)) == ()
+
+
+def test_a_sixth_retry_waits_for_twice_the_fifth() -> None:
+    changes = (("trainingJobs.digits.backoffLimit", 6), ("trainingJobs.digits.deadline", "630s"))
+    assert "6 retries, 10 + 20 + 40 + 80 + 160 + 320 s, are 10m30s >= deadline" in only("retries", *changes).message
+
+
+def test_a_run_without_retries_may_be_as_short_as_it_likes() -> None:
+    assert found(("trainingJobs.digits.deadline", "1s"), ("trainingJobs.digits.backoffLimit", 0)) == ()
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(1, 200), st.integers(1, 80_000))
+def test_the_proposed_number_of_retries_fits_and_is_the_largest(limit: int, deadline: int) -> None:
+    given_deadline = ("trainingJobs.digits.deadline", f"{deadline}s")
+    refused = found(given_deadline, ("trainingJobs.digits.backoffLimit", limit))
+    if refused:
+        possible = int(refused[0].fix.removeprefix("lower backoffLimit to ").partition(",")[0])
+        assert found(given_deadline, ("trainingJobs.digits.backoffLimit", possible)) == ()
+        assert found(given_deadline, ("trainingJobs.digits.backoffLimit", possible + 1)) != ()
+
+
+def test_a_usual_start_longer_than_the_longest_is_refused() -> None:
+    finding = only("start-up", ("models.digits.startup", "90s"), ("models.digits.coldStart", "91s"))
+    assert finding.path == "tfk8s:models.digits.startup"
+    assert "coldStart 1m31s > startup 1m30s" in finding.message
+    assert found(("models.digits.startup", "90s"), ("models.digits.coldStart", "90s")) == ()
+
+
+def test_a_short_start_up_alone_is_no_mistake() -> None:
+    assert found(("models.digits.startup", "45s")) == ()
+
+
+def test_a_rollout_longer_than_ci_waits_is_a_warning_with_the_time() -> None:
+    fleet = (ROOMY, ("models.digits.autoscaling", {"minReplicas": 3, "maxReplicas": 800}))
+    finding = only("rollout-time", *fleet)
+    assert (finding.severity, finding.path) == ("warning", "tfk8s:models.digits.rollout.maxSurge")
+    assert "800 replicas, 1 at a time: 800 waves x (coldStart 1m + 10s minReadySeconds) = 15h33m20s > 6h" in (
+        finding.message
+    )
+    assert finding.fix == "raise maxSurge to 3"
+    assert found(*fleet, ("models.digits.rollout", {"maxSurge": 3})) == ()
+    assert found(*fleet, ("models.digits.rollout", {"maxSurge": 2})) != ()
+
+
+def test_a_rollout_just_as_long_as_ci_waits_passes() -> None:
+    assert found(ROOMY, ("models.digits.autoscaling.maxReplicas", 360)) == ()  # a minute each
+    assert found(ROOMY, ("models.digits.autoscaling.maxReplicas", 361)) != ()
+
+
+@pytest.mark.parametrize(("target", "fits"), [("90%", True), ("91%", False)])
+def test_a_target_that_a_busy_pod_cannot_exceed_enough_is_refused(target: str, fits: bool) -> None:
+    changes = (
+        ("models.digits.resources", {"cpu": "500m", "memory": "1Gi", "gpu": 1}),
+        ("models.digits.autoscaling.targets", {"cpu": target}),
+    )
+    if fits:
+        assert found(*changes) == ()
+    else:
+        finding = only("head-room", *changes)
+        assert finding.path == "tfk8s:models.digits.autoscaling.targets.cpu"
+        assert "uses 100% of its request 500m, 1.10 times the target 91%" in finding.message
+        assert finding.fix == "lower the target to 90%, or raise resources.limits.cpu"
+
+
+def test_a_busy_pod_just_at_the_autoscalers_tolerance_moves_nothing() -> None:
+    limit = ("models.digits.resources.limits.cpu", "550m")
+    only("head-room", limit, ("models.digits.autoscaling.targets", {"cpu": "100%"}))
+    assert found(limit, ("models.digits.autoscaling.targets", {"cpu": "99%"})) == ()
+
+
+def test_a_limit_above_the_request_is_head_room_too_and_a_fixed_number_needs_none() -> None:
+    high = ("models.digits.autoscaling.targets", {"cpu": "100%"})
+    assert found(high) == ()  # the sound stack's limit is twice its request
+    fixed = ("models.digits.autoscaling", {"minReplicas": 3, "maxReplicas": 3, "targets": {"cpu": "100%"}})
+    assert found(ROOMY, fixed, ("models.digits.resources", {"cpu": "500m", "memory": "1Gi", "gpu": 1})) == ()

@@ -40,6 +40,14 @@ def test_it_is_the_official_static_manifest_on_gpu_nodes_only() -> None:
     assert [mount["mountPath"] for mount in container["volumeMounts"]] == [plugins["path"], "/config"]
 
 
+def test_it_may_call_what_any_container_may_and_take_what_little_it_needs() -> None:
+    spec = pod(sound_platform())
+    assert spec["securityContext"] == {"seccompProfile": {"type": "RuntimeDefault"}}
+    [container] = spec["containers"]
+    assert container["resources"]["requests"] == {"cpu": "50m", "memory": "64Mi"}
+    assert container["resources"]["limits"] == {"cpu": "500m", "memory": "512Mi"}
+
+
 def test_it_runs_with_the_runtime_class_and_node_labels_of_the_stack_file() -> None:
     changed = record_changed(("gpu.runtimeClassName", "nvidia"), ("gpu.nodeSelector", {"pool": "a100"}))
     assert pod(changed)["runtimeClassName"] == "nvidia"
@@ -84,7 +92,7 @@ def test_shared_devices_get_their_own_name_and_a_pod_gets_one(mode: str) -> None
 
 
 def test_mig_devices_appear_as_gpus_and_can_be_watched() -> None:
-    mig = record_changed(("gpu.mode", "mig"))
+    mig = record_changed(("gpu.mode", "mig"), ("trainingJobs.digits.gpus", 1))
     assert config(mig)["flags"]["migStrategy"] == "single"
     [container] = pod(mig)["containers"]
     assert {"name": "NVIDIA_MIG_MONITOR_DEVICES", "value": "all"} in container["env"]

@@ -97,8 +97,8 @@ def test_a_rollout_adds_servers_before_it_takes_any(surge: object, sent: object)
 
 
 def test_a_leaving_server_goes_on_for_as_long_as_requests_may_come_and_last() -> None:
-    words = ((f"{MODEL}.requestTimeout", "7s"), (f"{MODEL}.drain", {"propagation": "20s"}))
-    changed = record_changed(*words)
+    timing = {f"{MODEL}.requestTimeout": "7s", f"{MODEL}.drain": {"propagation": "20s"}, f"{MODEL}.coldStart": "64s"}
+    changed = record_changed(*timing.items())
     assert server(changed)["lifecycle"]["preStop"] == {"sleep": {"seconds": 27}}
     assert pod(changed)["terminationGracePeriodSeconds"] == 32
     assert flags(changed)["rest_api_timeout_in_ms"] == "7000"
@@ -209,6 +209,20 @@ def test_on_a_shared_gpu_a_server_leaves_memory_to_others() -> None:
     [only] = pod(committed_platform("dev"), "digits-v1")["containers"]
     assert environment(only)["TF_FORCE_GPU_ALLOW_GROWTH"] == "true"
     assert "TF_FORCE_GPU_ALLOW_GROWTH" not in environment(server(sound_platform()))
+
+
+def test_on_a_shared_gpu_a_server_takes_its_share_of_the_memory_at_most() -> None:
+    flag = "per_process_gpu_memory_fraction"
+    assert flags(committed_platform("dev"), "digits-v1")[flag] == "0.25"  # a fourth each, for four pods a device
+    assert flag not in flags(sound_platform())
+
+
+def test_the_share_of_the_memory_is_the_one_given_and_none_without_a_gpu() -> None:
+    shared = ("gpu", {"mode": "mps", "podsPerGpu": 3, "memoryFraction": "20%"})
+    given = record_changed(shared, ("trainingJobs.digits.gpus", 1))
+    assert flags(given)["per_process_gpu_memory_fraction"] == "0.2"
+    without = record_changed(shared, ("trainingJobs.digits.gpus", 1), (f"{MODEL}.resources.gpu", 0))
+    assert "per_process_gpu_memory_fraction" not in flags(without)
 
 
 def test_the_image_is_tensorflow_serving_as_given() -> None:

@@ -28,12 +28,12 @@ def test_the_quota_says_what_the_stack_file_says() -> None:
 
 
 def test_the_quota_counts_pods_where_the_stack_file_does() -> None:
-    assert sound_platform().one("core/v1:ResourceQuota", "serve-quota").inputs["spec"]["hard"]["pods"] == "4"
+    assert sound_platform().one("core/v1:ResourceQuota", "serve-quota").inputs["spec"]["hard"]["pods"] == "5"
 
 
 def test_shared_gpus_are_counted_under_the_name_they_are_asked_by() -> None:
     hard = committed_platform("dev").one("core/v1:ResourceQuota", "ml-serving-quota").inputs["spec"]["hard"]
-    assert hard["requests.nvidia.com/gpu.shared"] == "4"
+    assert hard["requests.nvidia.com/gpu.shared"] == "5"
     assert "requests.nvidia.com/gpu" not in hard
 
 

@@ -6,7 +6,17 @@ import pytest
 
 from local import paths, tools
 from local.progress import LocalError
-from local.tools import KUBERNETES, PULUMI, GoModule, build_error, build_hash, build_stage, go_version, pinned_version
+from local.tools import (
+    KUBERNETES,
+    KWOK,
+    PULUMI,
+    GoModule,
+    build_error,
+    build_hash,
+    build_stage,
+    go_version,
+    pinned_version,
+)
 
 GO_MOD = """\
 module x
@@ -54,7 +64,7 @@ def test_hash_changes_with_every_part_of_what_is_built() -> None:
     assert build_hash({"go.sum": b"b", "go.mod": b"a"}, ["-trimpath"]) == base
 
 
-@pytest.mark.parametrize("module", [KUBERNETES, PULUMI], ids=lambda module: module.name)
+@pytest.mark.parametrize("module", [KUBERNETES, KWOK, PULUMI], ids=lambda module: module.name)
 def test_builds_change_no_pins_and_name_no_paths_of_this_machine(module: GoModule) -> None:
     assert {"-mod=readonly", "-trimpath"} <= set(module.flags())
     assert (module.directory / "go.sum").exists()

@@ -9,7 +9,7 @@ from local.progress import LocalError
 
 def test_an_unknown_verb_is_told_the_known_ones(capsys: pytest.CaptureFixture[str]) -> None:
     assert verbs.main(["sideways"]) == 2
-    assert "up|down|status|clean" in capsys.readouterr().err
+    assert "up|down|status|app|clean" in capsys.readouterr().err
 
 
 def test_a_failure_is_its_text_and_nothing_else(

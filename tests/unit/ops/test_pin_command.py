@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from infra.kubeconfig import Access, ClusterError
 from infra.settings.reference import Reference
 from ops import cli, registry
+from ops import pin as pin_verb
 from ops.registry import UnresolvedError, published_digest, require_skopeo
 
 MANIFEST = b'{"schemaVersion": 2}'
@@ -45,8 +47,8 @@ def path(tmp_path: Path) -> Path:
 
 
 def use(monkeypatch: pytest.MonkeyPatch, skopeo: Registry) -> Registry:
-    monkeypatch.setattr(cli, "published_digest", lambda reference: published_digest(reference, skopeo))  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType] - a Reference
-    monkeypatch.setattr(cli, "require_skopeo", lambda: None)
+    monkeypatch.setattr(pin_verb, "published_digest", lambda reference: published_digest(reference, skopeo))  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType] - a Reference
+    monkeypatch.setattr(pin_verb, "require_skopeo", lambda: None)
     return skopeo
 
 
@@ -109,7 +111,9 @@ def test_a_pinned_stack_is_left_alone(
     text = path.read_text(encoding="utf-8")
     asked = len(skopeo.asked)
     assert pin(path) == 0
-    assert "all 3 images have their digests, nothing to do; --update" in capsys.readouterr().out
+    assert (
+        "stack.yaml has nothing to do: all 3 images have their digests; --update asks again" in capsys.readouterr().out
+    )
     assert (path.read_text(encoding="utf-8"), len(skopeo.asked)) == (text, asked)
 
 
@@ -191,6 +195,107 @@ def test_help_ends_with_0_and_shows_an_example(capsys: pytest.CaptureFixture[str
     assert "example: tfk8s pin prod" in capsys.readouterr().out
 
 
+UID = "3f0c5d2e-1111-4222-8333-444455556666"
+BEFORE = "99999999-1111-4222-8333-444455556666"
+
+
+class Cluster:
+    """Stands for a cluster: answers with a uid and remembers who asked."""
+
+    def __init__(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.asked: list[str] = []
+        self.kubeconfig = path.with_name("config")
+        self.kubeconfig.write_text(
+            "contexts: [{name: prod-gpu, context: {cluster: c}}]\nclusters: [{name: c, cluster: {server: https://c}}]\n",
+            encoding="utf-8",
+        )
+        self.error: ClusterError | None = None
+        monkeypatch.setattr(pin_verb, "uid_of", self.uid_of)
+        monkeypatch.setenv("KUBECONFIG", str(self.kubeconfig))
+
+    def uid_of(self, access: Access) -> str:
+        self.asked.append(str(access))
+        if self.error is not None:
+            raise self.error
+        return UID
+
+
+@pytest.fixture
+def cluster(path: Path, monkeypatch: pytest.MonkeyPatch) -> Cluster:
+    use(monkeypatch, Registry())
+    return Cluster(path, monkeypatch)
+
+
+def with_cluster(path: Path, words: str, images: str = "") -> str:
+    text = f"config:\n  tfk8s:cluster: {words} # ours\n{images}"
+    path.write_text(text, encoding="utf-8")
+    return text
+
+
+def test_a_missing_uid_is_read_from_the_cluster_of_the_context(
+    path: Path, cluster: Cluster, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = with_cluster(path, "{context: prod-gpu, nodePools: {}}")
+    assert pin(path) == 0
+    assert path.read_text(encoding="utf-8") == text.replace("prod-gpu,", f"prod-gpu, kubeSystemUid: {UID},")
+    where = f"context prod-gpu of {cluster.kubeconfig} (https://c)"
+    assert cluster.asked == [where]
+    assert f"tfk8s:cluster.kubeSystemUid: {UID}, {where}" in capsys.readouterr().out
+
+
+def test_a_cluster_with_a_uid_is_asked_again_only_for_an_update_and_shows_old_and_new(
+    path: Path, cluster: Cluster, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = with_cluster(path, f"{{context: prod-gpu, kubeSystemUid: {BEFORE}}}")
+    assert pin(path) == 0
+    assert cluster.asked == []
+    assert "nothing to do: the cluster has its uid; --update asks again" in capsys.readouterr().out
+    assert pin(path, "--update") == 0
+    assert path.read_text(encoding="utf-8") == text.replace(BEFORE, UID)
+    assert f"tfk8s:cluster.kubeSystemUid: {BEFORE} -> {UID}, context prod-gpu" in capsys.readouterr().out
+
+
+def test_a_cluster_that_cannot_be_asked_stops_all_and_its_reason_is_said(
+    path: Path, cluster: Cluster, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = with_cluster(path, "{context: prod-gpu}", TEXT.removeprefix("config:\n"))
+    cluster.error = ClusterError("context", "no answer", "is it up?")
+    assert pin(path) == 1
+    assert path.read_text(encoding="utf-8") == text
+    assert (
+        "the cluster could not be asked for its uid; nothing was written\n"
+        "    tfk8s:cluster.context: no answer\n        is it up?\n    --images pins the images alone\n"
+    ) in capsys.readouterr().err
+
+
+def test_an_unknown_context_and_an_unknown_tag_are_both_named(
+    path: Path, cluster: Cluster, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with_cluster(path, "{context: nowhere}", TEXT.removeprefix("config:\n"))
+    use(monkeypatch, Registry({"tf/serving:2.20.0": "no such tag"}))
+    assert pin(path) == 1
+    shown = capsys.readouterr().err
+    assert "1 of 2 images could not be resolved" in shown
+    assert "has no context 'nowhere'; it has prod-gpu" in shown
+    assert cluster.asked == []
+
+
+def test_images_can_be_pinned_where_the_cluster_is_out_of_reach(path: Path, cluster: Cluster) -> None:
+    with_cluster(path, "{context: prod-gpu}", TEXT.removeprefix("config:\n"))
+    assert pin(path, "--images") == 0
+    assert cluster.asked == []
+    after = path.read_text(encoding="utf-8")
+    assert DIGEST in after
+    assert "kubeSystemUid" not in after
+
+
+def test_a_context_that_is_no_string_is_named(path: Path, cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> None:
+    with_cluster(path, "{context: [a]}")
+    assert pin(path) == 1
+    assert cluster.asked == []
+    assert "tfk8s:cluster.context is ['a']; expected a string" in capsys.readouterr().err
+
+
 def test_an_interrupt_writes_nothing(
     path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -198,7 +303,7 @@ def test_an_interrupt_writes_nothing(
         raise KeyboardInterrupt
 
     use(monkeypatch, Registry())
-    monkeypatch.setattr(cli, "published_digest", interrupted)
+    monkeypatch.setattr(pin_verb, "published_digest", interrupted)
     assert pin(path) == 130
     assert path.read_text(encoding="utf-8") == TEXT
     assert capsys.readouterr().err == "interrupted; nothing was written\n"

@@ -1,8 +1,13 @@
 import os
+import re
 import stat
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given, reject, settings
+from hypothesis import strategies as st
+from ruamel.yaml import YAML, YAMLError
 
 from ops.problem import CommandError
 from ops.stackfile import ROOT, StackFile, stack_file_of
@@ -20,6 +25,8 @@ config:
 SERVING = ("config", "tfk8s:images", "serving", "ref")
 TRAINING = ("config", "tfk8s:images", "training", "ref")
 CONTEXT = ("config", "tfk8s:cluster", "context")
+ADDED = ("config", "tfk8s:cluster", "kubeSystemUid")
+UID = "3f0c5d2e-1111-4222-8333-444455556666"
 
 
 @pytest.fixture
@@ -141,6 +148,86 @@ def test_only_a_single_value_that_is_there_can_be_replaced(path: Path, keys: tup
 
 def test_a_missing_key_has_no_value(path: Path) -> None:
     assert StackFile.read(path).get(("config", "tfk8s:gpu", "mode")) is None
+
+
+def added(path: Path, text: str, value: str = UID) -> str:
+    path.write_bytes(text.encode())
+    file = StackFile.read(path)
+    file.add(ADDED, value, after="context")
+    assert file.get(ADDED) == value
+    file.write()
+    return path.read_bytes().decode()
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (" {context: prod-gpu}", f" {{context: prod-gpu, kubeSystemUid: {UID}}}"),
+        (" { context: 'a' , b: {c: {}} } # x", f" {{ context: 'a', kubeSystemUid: {UID} , b: {{c: {{}}}} }} # x"),
+        (" {context: a, # one\n    b: {}}", f" {{context: a, kubeSystemUid: {UID}, # one\n    b: {{}}}}"),
+        ("\n     context: a # 1\n    # 2\n\n", f"\n     context: a # 1\n     kubeSystemUid: {UID}\n    # 2\n\n"),
+        ("\n    b:\n      c: 1\n    context: a", f"\n    b:\n      c: 1\n    context: a\n    kubeSystemUid: {UID}"),
+        ("\r\n    context: a\r\n", f"\r\n    context: a\r\n    kubeSystemUid: {UID}\r\n"),
+        ("\n    context: >-\n      a\n", f"\n    context: >-\n      a\n    kubeSystemUid: {UID}\n"),
+    ],
+)
+def test_a_key_is_added_in_the_style_of_its_mapping(path: Path, before: str, after: str) -> None:
+    assert added(path, f"config:\n  tfk8s:cluster:{before}") == f"config:\n  tfk8s:cluster:{after}"
+
+
+@pytest.mark.parametrize("value", ["a: b", "true", "5", "#x", "it's", 'a "b"', "", "a,b}"])
+@pytest.mark.parametrize("cluster", ["{context: a}", "\n    context: a\n"])
+def test_an_added_value_that_would_mean_something_else_is_quoted(path: Path, cluster: str, value: str) -> None:
+    added(path, f"config:\n  tfk8s:cluster: {cluster}", value)
+
+
+@pytest.mark.parametrize(
+    ("cluster", "said"),
+    [
+        ("{context: a, kubeSystemUid: b}", r"\.yaml:3: tfk8s:cluster\.kubeSystemUid cannot be added by itself"),
+        ("{context: *shared}", "cannot be added by itself"),
+        ("{kubeconfig: a}", r"no single value at tfk8s:cluster\.context to add kubeSystemUid behind"),
+        ("{context: {a: b}}", "no single value"),
+        ("here", "no single value"),
+    ],
+)
+def test_what_cannot_be_added_alone_is_left_to_the_author(path: Path, cluster: str, said: str) -> None:
+    path.write_text(f"config:\n  other: {{a: &shared a}}\n  tfk8s:cluster: {cluster}\n", encoding="utf-8")
+    file = StackFile.read(path)
+    with pytest.raises(CommandError, match=said):
+        file.add(ADDED, UID, after="context")
+    assert file.diff() == ""
+
+
+_names = st.from_regex(r"[a-z][a-zA-Z0-9]{0,6}", fullmatch=True)
+_values = st.recursive(
+    st.one_of(st.integers(), st.text(max_size=8), st.booleans(), st.none()),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(_names, inner, max_size=3)),
+    max_leaves=6,
+)
+
+
+@settings(max_examples=25, deadline=None)
+@given(others=st.dictionaries(_names, _values, max_size=3), context=st.text(max_size=20), flow=st.booleans())
+def test_whatever_stands_beside_it_one_key_is_added_and_every_other_character_stays(
+    tmp_path_factory: pytest.TempPathFactory, others: dict[str, object], context: str, flow: bool
+) -> None:
+    cluster: dict[str, object] = {**others, "context": context, "last": [others]}
+    words: dict[str, Any] = {"config": {"a": 1, "tfk8s:cluster": cluster, "z": {"k": "v"}}}
+    yaml: Any = YAML(typ="safe", pure=True)
+    yaml.default_flow_style = flow
+    path = tmp_path_factory.getbasetemp() / "generated.yaml"
+    with path.open("w", encoding="utf-8", newline="") as file:
+        yaml.dump(words, file)
+    before = path.read_text(encoding="utf-8")
+    try:
+        said = yaml.load(before)
+    except YAMLError:
+        reject()  # ruamel.yaml writes some strings, such as `:0`, in a way that it does not read itself
+    after = added(path, before)
+    said["config"]["tfk8s:cluster"]["kubeSystemUid"] = UID
+    assert yaml.load(after) == said
+    assert re.sub(rf", kubeSystemUid: {UID}|    kubeSystemUid: {UID}\n", "", after, count=1) == before
 
 
 @pytest.mark.parametrize(

@@ -56,8 +56,8 @@ def test_keys_are_suggested_from_the_right_section_whatever_names_a_stack_uses()
 
 
 def test_an_unknown_key_like_no_other_gets_the_list_of_keys() -> None:
-    assert (
-        problems(("gpu.zzz", 1))["tfk8s:gpu.zzz"].fix == "known here: mode, podsPerGpu, runtimeClassName, nodeSelector"
+    assert problems(("gpu.zzz", 1))["tfk8s:gpu.zzz"].fix == (
+        "known here: mode, podsPerGpu, memoryFraction, runtimeClassName, nodeSelector"
     )
 
 
@@ -135,7 +135,7 @@ def test_exactly_one_kind_of_exposure_is_taken() -> None:
 @pytest.mark.parametrize("training", [{}, {"ref": None}])
 def test_a_union_with_nothing_in_it_is_refused(training: object) -> None:
     found = problems(("images.training", training))["tfk8s:images.training"]
-    assert found.message == "give exactly one of build, ref (given: none)"
+    assert found.message == "give exactly one of build, fromStack, ref (given: none)"
 
 
 anything = st.recursive(

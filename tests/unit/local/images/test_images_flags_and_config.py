@@ -39,6 +39,13 @@ def test_flags_have_the_real_names_and_defaults() -> None:
     assert parse_flags(["--version"]).version
 
 
+def test_the_share_of_a_gpus_memory_is_a_fraction() -> None:
+    assert parse_flags(["--per_process_gpu_memory_fraction=0.25"]).per_process_gpu_memory_fraction == 0.25
+    assert "--per_process_gpu_memory_fraction=0.0" in usage("tensorflow_model_server")
+    with pytest.raises(FlagError, match="interpret value 25% for flag per_process_gpu_memory_fraction"):
+        parse_flags(["--per_process_gpu_memory_fraction=25%"])
+
+
 @pytest.mark.parametrize("argument", ["--rest_api_prot=1", "rest_api_port=1", "--rest_api_port", "8501", "-port=1"])
 def test_an_unknown_flag_is_refused(argument: str) -> None:
     with pytest.raises(FlagError, match="unknown argument: "):

@@ -296,3 +296,14 @@ def test_configuring_again_clears_a_cancel(plugin: KubernetesStandIn) -> None:
 def test_the_stand_in_says_what_it_is(plugin: KubernetesStandIn, capsys: pytest.CaptureFixture[str]) -> None:
     configure(plugin)
     assert "stand-in for pulumi-resource-kubernetes, never to be used for dev or prod" in capsys.readouterr().err
+
+
+def test_the_first_preview_without_a_field_says_nothing_of_what_the_dry_run_keeps_of_it(
+    plugin: KubernetesStandIn, api: FakeApi
+) -> None:
+    olds = decode(create(plugin, CONFIG_URN, CONFIG).properties)
+    api.refusals["PATCH"] = (422, {"reason": "Invalid", "message": "data.a: Forbidden"})
+    news = {**CONFIG, "data": {"b": "2"}}
+    assert update(plugin, CONFIG_URN, olds, news, preview=True) == news
+    with pytest.raises(PluginError, match=r"data\.a: Forbidden"):
+        update(plugin, CONFIG_URN, olds, CONFIG | {"data": {"a": "2"}}, preview=True)

@@ -121,3 +121,14 @@ def test_a_refused_push_says_what_to_check(image: Object) -> None:
     assert "user u" in message
     assert "check registry.username and registry.password" in message
     assert "check registry" not in build.failed_push(made, 125, ["Error: connection refused"])
+
+
+def test_a_cache_of_buildkit_is_accepted_and_does_not_reach_the_build(image: Object) -> None:
+    cached = {
+        **image["build"],
+        "args": {"BASE_IMAGE": "x", "BUILDKIT_INLINE_CACHE": "1"},
+        "cacheFrom": {"images": ["127.0.0.1:15000/tfk8s/train:local"]},
+    }
+    completed = inputs.complete({**image, "build": cached})
+    assert completed["build"]["cacheFrom"] == cached["cacheFrom"]
+    assert inputs.read(completed).args == {"BASE_IMAGE": "x"}

@@ -1,0 +1,129 @@
+"""The page and its two endpoints."""
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import cast
+
+import httpx
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import Route
+
+from digit_pad import drawing
+from digit_pad.model import Refused, Unavailable, Where, ask
+
+PAGE = Path(__file__).with_name("page.html")
+LARGEST_BODY = 256 * 1024
+"""Bytes; the largest drawing that is taken has about half of that."""
+
+
+def make_app(where: Where, transport: httpx.AsyncBaseTransport | None = None) -> Starlette:
+    """Make the application.
+
+    Args:
+        where: Knows the model's address.
+        transport: How to reach the model; over the network unless given.
+    """
+    page = PAGE.read_text()
+    # No environment: a proxy of the machine has no business between the page and the model.
+    client = httpx.AsyncClient(transport=transport, trust_env=False)
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncGenerator[None]:
+        async with client:
+            yield
+
+    async def show(_: Request) -> Response:
+        return HTMLResponse(page, headers=_headers(page))
+
+    async def model(_: Request) -> Response:
+        served = where.served()
+        return JSONResponse({"model": served.name, "version": served.version}, headers={"Cache-Control": "no-store"})
+
+    async def predict(request: Request) -> Response:
+        try:
+            strokes = drawing.parse(_strokes(await _body(request)))
+        except drawing.DrawingError as error:
+            return _error(400, str(error))
+        except ClientDisconnect:
+            return Response(status_code=400)  # nobody reads it
+        pixels = await run_in_threadpool(drawing.to_pixels, strokes)
+        try:
+            answer = await ask(client, where, pixels)
+        except Unavailable as error:
+            return _error(503, str(error))
+        except Refused as error:
+            return _error(502, str(error))
+        return JSONResponse(
+            {
+                "digit": max(range(len(answer.probabilities)), key=answer.probabilities.__getitem__),
+                "probabilities": answer.probabilities,
+                "pixels": pixels,
+                "model": answer.served.name,
+                "version": answer.served.version,
+                "tries": answer.tries,
+                "modelMs": round(answer.model_ms, 1),
+            }
+        )
+
+    routes = [Route("/", show), Route("/model", model), Route("/predict", predict, methods=["POST"])]
+    return Starlette(routes=routes, lifespan=lifespan)
+
+
+async def _body(request: Request) -> bytes:
+    """Read the body, but never more than is taken."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > LARGEST_BODY:
+            raise drawing.DrawingError(f"the body is larger than {LARGEST_BODY // 1024} KiB")
+    return bytes(body)
+
+
+def _strokes(body: bytes) -> object:
+    try:
+        # RecursionError: nested deeper than Python reads.
+        value = cast("object", json.loads(body))
+    except (ValueError, RecursionError):
+        raise drawing.DrawingError('the body must be JSON: {"strokes": [[[x, y], …], …]}') from None
+    if not isinstance(value, dict) or "strokes" not in value:
+        raise drawing.DrawingError('the body must be an object with "strokes"')
+    return cast("dict[str, object]", value)["strokes"]
+
+
+def _error(status: int, reason: str) -> Response:
+    return JSONResponse({"error": reason}, status_code=status)
+
+
+def _headers(page: str) -> dict[str, str]:
+    """Only the page's own style and script run, and it talks to nobody but its server."""
+
+    def hashed(tag: str) -> str:
+        texts = cast("list[str]", re.findall(rf"<{tag}>(.*?)</{tag}>", page, re.DOTALL))
+        return " ".join(
+            f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'" for text in texts
+        )
+
+    policy = [
+        "default-src 'none'",
+        f"script-src {hashed('script')}",
+        f"style-src {hashed('style')}",
+        "connect-src 'self'",
+        "img-src data:",
+        "base-uri 'none'",
+        "form-action 'none'",
+        "frame-ancestors 'none'",
+    ]
+    return {
+        "Content-Security-Policy": "; ".join(policy),
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "no-referrer",
+        "Cache-Control": "no-cache",
+    }

@@ -1,0 +1,142 @@
+"""Replicas carry the load that the stack file states, also after a jump, an eviction or a release."""
+
+import math
+from collections.abc import Iterator
+from datetime import date
+from fractions import Fraction
+
+from infra.checks.report import error, warning
+from infra.finding import Finding
+from infra.plan import Plan, ScaleUp, replicas_for, scale_up
+from infra.settings import Duration, ModelSettings, Percent, Settings
+from infra.settings.workloads import Load
+
+_SHOWN_ROUNDS = 6
+
+
+def load_fits_the_maximum(settings: Settings, plan: Plan, today: date) -> Iterator[Finding]:
+    """The most replicas carry the largest stated load at the target."""
+    for name, model, load in _loaded(settings):
+        step, most = _largest(load), model.autoscaling.max_replicas
+        needed = replicas_for(step, load, model)
+        if needed > most:
+            target = model.autoscaling.targets.cpu
+            each = Fraction(load.per_replica) * target.value / 100
+            yield error(
+                "scale-ceiling",
+                ("models", name, "autoscaling", "maxReplicas"),
+                f"{_number(step)} requests/s / (perReplica {_number(load.per_replica)} x target {target} = "
+                f"{_number(float(each))}) = {needed} replicas > maxReplicas {most}",
+                f"raise maxReplicas to {needed}, or state a smaller load",
+            )
+
+
+def replicas_come_in_time(settings: Settings, plan: Plan, today: date) -> Iterator[Finding]:
+    """After a jump of the load to `step`, the autoscaler has enough replicas ready within `within`."""
+    for name, model, load in _loaded(settings):
+        rise = plan.models[name].scale_up
+        if rise is None or load.within is None or rise.time <= load.within or not _reached(rise, model):
+            continue
+        rounds = len(rise.steps) - 1
+        yield error(
+            "scale-time",
+            ("models", name, "load", "within"),
+            f"{_number(_largest(load))} requests/s need {rise.replicas_needed} replicas: {_course(rise)}; "
+            f"{rounds} round{'s' if rounds > 1 else ''} = {rise.time} > within {load.within}, since a round can "
+            f"multiply the replicas by {rise.growth:.2f} at most and waits for the one before",
+            ", or ".join(_remedies(model, load.within, rise.time)),
+        )
+
+
+def eviction_leaves_enough(settings: Settings, plan: Plan, today: date) -> Iterator[Finding]:
+    """Where a load is stated, the pods that stay when one is evicted carry it; a drained node evicts one at a time."""
+    for name, model, load in _loaded(settings):
+        rise = plan.models[name].scale_up
+        if rise is None:
+            continue
+        usual, least = load.requests_per_second, model.autoscaling.min_replicas
+        left = min(rise.replicas_before, model.autoscaling.max_replicas) - 1
+        if least > 1 and left * load.per_replica >= usual:
+            continue
+        wanted = max(2, math.ceil(Fraction(usual) / Fraction(load.per_replica)) + 1)
+        said = (
+            "with 1 replica an evicted pod leaves none"
+            if least == 1
+            else f"of {left + 1} replicas an eviction leaves {left} x {_number(load.per_replica)} = "
+            f"{_number(left * load.per_replica)} requests/s < {_number(usual)}"
+        )
+        too = f" and maxReplicas to {wanted}" if wanted > model.autoscaling.max_replicas else ""
+        yield warning(
+            "eviction",
+            ("models", name, "autoscaling", "minReplicas"),
+            f"{said}, until another is ready {model.cold_start} later",
+            f"raise minReplicas to {wanted}{too}",
+        )
+
+
+def traffic_moves_onto_enough(settings: Settings, plan: Plan, today: date) -> Iterator[Finding]:
+    """A released version, which starts with minReplicas, carries the share of the stated load that moves onto it."""
+    for name, model, load in _loaded(settings):
+        least = model.autoscaling.min_replicas
+        for track, served in model.tracks.named():
+            share = Fraction(load.requests_per_second) * served.weight / 100
+            needed = math.ceil(share / Fraction(load.per_replica))
+            if needed > least:
+                yield warning(
+                    "track-load",
+                    ("models", name, "tracks", track),
+                    f"a release moves weight {served.weight}% of {_number(load.requests_per_second)} requests/s = "
+                    f"{_number(float(share))} at once onto minReplicas {least} x {_number(load.per_replica)} = "
+                    f"{_number(least * load.per_replica)}",
+                    f"raise autoscaling.minReplicas to {needed}",
+                )
+
+
+def _loaded(settings: Settings) -> Iterator[tuple[str, ModelSettings, Load]]:
+    """Models with a stated load whose autoscaler can work; for others a check has spoken already."""
+    for name, model in settings.models.items():
+        bounds = model.autoscaling
+        works = bounds.min_replicas <= bounds.max_replicas and model.resources.cpu.amount > 0
+        if model.load is not None and works:
+            yield name, model, model.load
+
+
+def _largest(load: Load) -> float:
+    return max(load.step or 0.0, load.requests_per_second)
+
+
+def _reached(rise: ScaleUp, model: ModelSettings) -> bool:
+    """Neither maxReplicas nor the target's head-room stops it; that is for other checks to say."""
+    return rise.replicas_needed <= model.autoscaling.max_replicas
+
+
+def _remedies(model: ModelSettings, within: Duration, time: Duration) -> Iterator[str]:
+    bounds = model.autoscaling
+    for target in range(bounds.targets.cpu.value - 1, 0, -1):
+        cpu = bounds.targets.model_copy(update={"cpu": Percent(target)})
+        if _in_time(model.model_copy(update={"autoscaling": bounds.model_copy(update={"targets": cpu})}), within):
+            yield f"lower autoscaling.targets.cpu to {target}%"
+            break
+    for least in range(bounds.min_replicas + 1, bounds.max_replicas + 1):
+        more = bounds.model_copy(update={"min_replicas": least})
+        if _in_time(model.model_copy(update={"autoscaling": more}), within):
+            yield f"raise autoscaling.minReplicas to {least}"
+            break
+    yield f"allow {time}"
+
+
+def _in_time(model: ModelSettings, within: Duration) -> bool:
+    rise = scale_up(model)
+    return rise is not None and rise.time <= within and _reached(rise, model)
+
+
+def _course(rise: ScaleUp) -> str:
+    """The rounds; the middle ones are left out where there are many."""
+    words = [f"{step.replicas} at {Duration.parse(f'{step.seconds}s')}" for step in rise.steps[1:]]
+    if len(words) > _SHOWN_ROUNDS:
+        words = [*words[: _SHOWN_ROUNDS - 1], "…", words[-1]]
+    return f"{rise.replicas_before}, then {', '.join(words)}"
+
+
+def _number(value: float) -> str:
+    return f"{value:.2f}".rstrip("0").rstrip(".")

@@ -1,0 +1,61 @@
+"""Every sum about a stack, done once: what it may need at worst, how long things take, what it costs.
+
+Components and checks read the plan; nothing else computes.
+"""
+
+from infra.plan.amounts import Amounts, Demand, shown, total
+from infra.plan.nodes import Packing, fits, node_of, one_pod, pack, spread
+from infra.plan.prices import HOURS_PER_MONTH
+from infra.plan.retries import FIRST_BACKOFFS, LONGEST_BACKOFF, backoff
+from infra.plan.scaling import (
+    METRIC_LAG,
+    SCALE_UP_PERCENT,
+    SCALE_UP_PODS,
+    SYNC,
+    TOLERANCE,
+    ScaleStep,
+    ScaleUp,
+    replicas_for,
+    saturation,
+    scale_up,
+)
+from infra.plan.serving import GRACE_MARGIN, ModelPlan, RolloutPlan, largest_replicas, peak_pods, surge_pods
+from infra.plan.stack import JobPlan, NodesPlan, Plan, TenantPlan, make_plan
+
+__all__ = [
+    "FIRST_BACKOFFS",
+    "GRACE_MARGIN",
+    "HOURS_PER_MONTH",
+    "LONGEST_BACKOFF",
+    "METRIC_LAG",
+    "SCALE_UP_PERCENT",
+    "SCALE_UP_PODS",
+    "SYNC",
+    "TOLERANCE",
+    "Amounts",
+    "Demand",
+    "JobPlan",
+    "ModelPlan",
+    "NodesPlan",
+    "Packing",
+    "Plan",
+    "RolloutPlan",
+    "ScaleStep",
+    "ScaleUp",
+    "TenantPlan",
+    "backoff",
+    "fits",
+    "largest_replicas",
+    "make_plan",
+    "node_of",
+    "one_pod",
+    "pack",
+    "peak_pods",
+    "replicas_for",
+    "saturation",
+    "scale_up",
+    "shown",
+    "spread",
+    "surge_pods",
+    "total",
+]

@@ -1,0 +1,150 @@
+"""Figures of served models: how pods leave, how a change rolls out, what it takes at the worst moment."""
+
+import math
+from bisect import bisect_right
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final
+
+from infra.plan import prices as card
+from infra.plan.scaling import ScaleUp, scale_up
+from infra.settings import Duration, GpuSettings, ModelSettings, Money, Percent
+from infra.settings.platform import PriceSettings
+
+GRACE_MARGIN: Final = Duration.parse("5s")
+"""Between the end of preStop and SIGKILL; TensorFlow Serving as PID 1 ignores the SIGTERM that falls into it."""
+
+_FIRST_REPLICAS: Final = Duration.parse("10s")
+"""With a pod's own start-up longer than the autoscaler's sync of 15 s, which is when it asks for minReplicas."""
+
+
+_FASTER: Final = 2
+"""Times as fast as usual that pods may start: the faster they do, the more old ones drain at the same time."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RolloutPlan:
+    """How long a change of the pods takes at maxReplicas when pods start in their usual time."""
+
+    waves: int
+    """`maxSurge` pods at a time."""
+
+    wave: Duration
+    """`coldStart` and minReadySeconds; the old pods of a wave drain while the next one starts."""
+
+    @property
+    def time(self) -> Duration:
+        """From the change until the last new pod is available."""
+        return Duration(self.wave.seconds * self.waves)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelPlan:
+    """Figures of one served model."""
+
+    surge: int
+    """Pods above maxReplicas while a rollout runs at the maximum."""
+
+    leaving: int
+    """Pods that drain at the same time then: they hold quota and devices, and no controller counts them."""
+
+    incoming: int
+    """Pods of the next version that start beside the present one."""
+
+    peak_pods: int
+    """Most pods at the same time: see `peak_pods()`."""
+
+    pre_stop: Duration
+    """Propagation plus the longest request: how long a leaving pod goes on serving."""
+
+    needed_grace: Duration
+    """The drain with its margin; the least terminationGracePeriodSeconds."""
+
+    grace: Duration
+    """terminationGracePeriodSeconds."""
+
+    min_ready: Duration
+    """minReadySeconds."""
+
+    progress_deadline: Duration
+    """Longest time between two steps of a rollout: a new pod's start-up, then an old pod's drain."""
+
+    rollout_timeout: Duration
+    """Longest time of a whole rollout at maxReplicas: how long the engine waits."""
+
+    rollout: RolloutPlan
+    """Its usual course."""
+
+    scale_up: ScaleUp | None
+    """What follows the stated step of the load; None where none is stated."""
+
+    threads: int
+    """TensorFlow's threads: the CPU limit in whole cores, since it does not look at CPU quotas itself."""
+
+    price_per_hour_min: Money
+    price_per_hour_max: Money
+
+
+def model_plan(model: ModelSettings, gpu: GpuSettings | None, prices: PriceSettings) -> ModelPlan:
+    """All figures of one model."""
+    replicas = model.autoscaling.max_replicas
+    surge = surge_pods(model.rollout.max_surge, replicas)
+    grace, min_ready = _grace(model), _min_ready(model)
+    step = model.startup + min_ready + grace
+    waves = -(-replicas // surge)
+    return ModelPlan(
+        surge=surge,
+        leaving=_leaving(model, surge),
+        incoming=model.autoscaling.min_replicas,
+        peak_pods=peak_pods(model, replicas),
+        pre_stop=model.drain.propagation + model.request_timeout,
+        needed_grace=_needed_grace(model),
+        grace=grace,
+        min_ready=min_ready,
+        progress_deadline=step,
+        rollout_timeout=Duration(step.seconds * waves),
+        rollout=RolloutPlan(waves=waves, wave=model.cold_start + min_ready),
+        scale_up=scale_up(model),
+        threads=max(1, int(model.resources.limit.cpu.amount)),
+        price_per_hour_min=card.per_hour(model.resources, prices, gpu, model.autoscaling.min_replicas),
+        price_per_hour_max=card.per_hour(model.resources, prices, gpu, replicas),
+    )
+
+
+def surge_pods(max_surge: int | Percent, replicas: int) -> int:
+    """Pods above the wanted number while a rollout runs."""
+    return max_surge.of(replicas) if isinstance(max_surge, Percent) else max_surge
+
+
+def peak_pods(model: ModelSettings, replicas: int) -> int:
+    """Most pods of a model at the same time, if so many replicas are wanted.
+
+    That is the larger of two moments. A change of the pods rolls out: the surge starts while the wave before it
+    drains. Or a new version starts at minReplicas beside the present one, which goes when the new one is ready; the
+    new one's autoscaler asks for more only after that, when the old pods have drained.
+    """
+    surge = surge_pods(model.rollout.max_surge, replicas)
+    return replicas + max(surge + _leaving(model, surge), model.autoscaling.min_replicas)
+
+
+def largest_replicas(model: ModelSettings, pods: int) -> int:
+    """The most replicas whose worst moment fits into that many pods; 0 where none do."""
+    return bisect_right(range(1, max(pods, 0) + 1), pods, key=lambda replicas: peak_pods(model, replicas))
+
+
+def _leaving(model: ModelSettings, surge: int) -> int:
+    """As many waves as end while one drains, of `surge` pods each, if pods start faster than usual."""
+    wave = model.cold_start.seconds / _FASTER + _min_ready(model).seconds
+    return surge * math.ceil(_grace(model).seconds / wave)
+
+
+def _needed_grace(model: ModelSettings) -> Duration:
+    return model.drain.propagation + model.request_timeout + GRACE_MARGIN
+
+
+def _grace(model: ModelSettings) -> Duration:
+    return model.drain.grace_period or _needed_grace(model)
+
+
+def _min_ready(model: ModelSettings) -> Duration:
+    return _FIRST_REPLICAS if model.autoscaling.min_replicas > 1 else Duration(Decimal(0))

@@ -1,0 +1,163 @@
+"""The plan of a whole stack."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import chain
+
+from infra.plan import prices as card
+from infra.plan.amounts import Amounts, Demand, demand, total
+from infra.plan.nodes import Packing, pack, spread
+from infra.plan.serving import ModelPlan, model_plan
+from infra.settings import Duration, GpuSettings, ModelSettings, Money, Percent, Settings, TrainingJobSettings
+from infra.settings.platform import NodePool, PriceSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobPlan:
+    """Figures of one training run."""
+
+    run: str
+    """`<job>-v<version>`: its logical and its Kubernetes name."""
+
+    timeout: Duration
+    """How long the engine waits: the deadline, and what the Job controller may take to report it."""
+
+    price_per_hour: Money
+    price_max: Money
+    """If it runs until its deadline, which counts retries too."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TenantPlan:
+    """What a tenant costs."""
+
+    price_per_hour_min: Money
+    """Of its models at their minimum."""
+
+    price_per_hour_max: Money
+    """Of its models at their maximum."""
+
+    price_runs_max: Money
+    """Of its runs, each until its deadline."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NodesPlan:
+    """How the worst cases find room on the nodes that the stack file names."""
+
+    tenants: Mapping[str, Packing]
+    """Each tenant alone, packed."""
+
+    packed: Packing
+    """All tenants together, packed as tightly as can be."""
+
+    spread: Packing
+    """All tenants together, as the default scheduler spreads them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """All sums of a stack."""
+
+    demands: Mapping[str, tuple[Demand, ...]]
+    """By tenant."""
+
+    models: Mapping[str, ModelPlan]
+    jobs: Mapping[str, JobPlan]
+    tenants: Mapping[str, TenantPlan]
+    nodes: NodesPlan | None
+    """None where the stack file names no nodes."""
+
+    gpu_memory_fraction: Percent | None
+    """Share of a device's memory that one model server takes; None where devices are not shared."""
+
+    price_per_hour: Money
+    """Of everything that serves at its minimum, without training."""
+
+    price_per_hour_max: Money
+    """Of everything that serves at its maximum, without training."""
+
+    price_per_month_max: Money
+    """A month of everything that serves at its maximum, and each declared run once until its deadline."""
+
+    def worst(self, tenant: str) -> tuple[Amounts, Amounts]:
+        """Requests and limits of everything the tenant may run at the same time."""
+        demands = self.demands[tenant]
+        return total(demand.requests for demand in demands), total(demand.limits for demand in demands)
+
+
+def make_plan(settings: Settings) -> Plan:
+    """All sums of a stack. Never fails: judging them is the checks' part."""
+    prices, gpu = settings.policy.prices, settings.gpu
+    models = {name: model_plan(model, gpu, prices) for name, model in settings.models.items()}
+    jobs = {name: _job_plan(name, job, gpu, prices) for name, job in settings.training_jobs.items()}
+    most = card.added([model.price_per_hour_max for model in models.values()], prices)
+    runs = card.added([job.price_max for job in jobs.values()], prices)
+    demands = {name: tuple(_demands(settings, models, name)) for name in settings.tenants}
+    return Plan(
+        demands=demands,
+        models=models,
+        jobs=jobs,
+        tenants={name: _tenant_plan(settings, models, jobs, name) for name in settings.tenants},
+        nodes=_nodes_plan(demands, settings.cluster.node_pools),
+        gpu_memory_fraction=_memory_fraction(gpu),
+        price_per_hour=card.added([model.price_per_hour_min for model in models.values()], prices),
+        price_per_hour_max=most,
+        price_per_month_max=card.month(most, runs, prices),
+    )
+
+
+def _demands(settings: Settings, models: Mapping[str, ModelPlan], tenant: str) -> Iterable[Demand]:
+    for name, job in settings.training_jobs.items():
+        if job.tenant == tenant:
+            yield demand(f"trainingJobs.{name}", job.container, 1, "1 worker")
+    for name, model in settings.models.items():
+        if model.tenant == tenant:
+            yield demand(f"models.{name}", model.resources, models[name].peak_pods, _reason(model, models[name]))
+
+
+def _reason(model: ModelSettings, plan: ModelPlan) -> str:
+    most = f"{model.autoscaling.max_replicas} replicas at most"
+    if plan.surge + plan.leaving >= plan.incoming:
+        return f"{most} + {plan.surge} while rolling out + {plan.leaving} draining = {plan.peak_pods} pods"
+    return f"{most} + {plan.incoming} of the next version beside them = {plan.peak_pods} pods"
+
+
+def _job_plan(name: str, job: TrainingJobSettings, gpu: GpuSettings | None, prices: PriceSettings) -> JobPlan:
+    price = card.per_hour(job.container, prices, gpu, 1)
+    return JobPlan(
+        run=f"{name}-v{job.version}",
+        timeout=job.deadline + Duration.parse("2m"),
+        price_per_hour=price,
+        price_max=card.for_seconds(price, job.deadline.seconds, prices),
+    )
+
+
+def _tenant_plan(
+    settings: Settings, models: Mapping[str, ModelPlan], jobs: Mapping[str, JobPlan], tenant: str
+) -> TenantPlan:
+    prices = settings.policy.prices
+    served = [models[name] for name, model in settings.models.items() if model.tenant == tenant]
+    trained = [jobs[name] for name, job in settings.training_jobs.items() if job.tenant == tenant]
+    return TenantPlan(
+        price_per_hour_min=card.added([model.price_per_hour_min for model in served], prices),
+        price_per_hour_max=card.added([model.price_per_hour_max for model in served], prices),
+        price_runs_max=card.added([job.price_max for job in trained], prices),
+    )
+
+
+def _nodes_plan(demands: Mapping[str, tuple[Demand, ...]], pools: Mapping[str, NodePool]) -> NodesPlan | None:
+    if not pools:
+        return None
+    everything = tuple(chain.from_iterable(demands.values()))
+    return NodesPlan(
+        tenants={name: pack(own, pools) for name, own in demands.items()},
+        packed=pack(everything, pools),
+        spread=spread(everything, pools),
+    )
+
+
+def _memory_fraction(gpu: GpuSettings | None) -> Percent | None:
+    if gpu is None or not gpu.shares:
+        return None
+    return gpu.memory_fraction or Percent(100 // (gpu.pods_per_gpu or 1))

@@ -1,0 +1,116 @@
+"""`python -m tests.lint.manifests CHECKOV`: judges the rendered manifests of every stack, offline.
+
+Strict schemas of three Kubernetes minors, and checkov with the exceptions of `tests.lint.exceptions`. Ways of the
+program that no committed stack takes are held against the schemas too.
+"""
+
+import functools
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any, Final
+
+import kubernetes_validate  # pyright: ignore[reportMissingTypeStubs] - it has annotations, without the marker file
+
+from infra.overrides import stack_file_words
+from ops.directory import replace_directory
+from ops.manifests import files, manifest, place
+from ops.recording import Answers, record
+from ops.stackfile import ROOT
+from tests.lint.exceptions import KEPT
+from tests.unit.words import DIGEST, changed
+
+STACKS: Final = ("local", "dev", "prod")
+MINORS: Final = ("1.35", "1.36", "1.37")
+"""The newest that kubernetes-validate has; the embedded default runs the first."""
+
+_PLUGIN: Final = f"nvcr.io/nvidia/k8s-device-plugin:v0.20.0@{DIGEST}"
+_PASSWORD: Final = {"username": "robot", "password": "s3cret"}
+_HANDLES: Final = {"driver": "efs.csi.aws.com", "volumeHandles": {"train": "fs-1", "serve": "fs-2"}}
+VARIANTS: Final[Mapping[str, Sequence[tuple[str, object]]]] = {
+    "sound": (),
+    "mps": (("gpu", {"mode": "mps", "podsPerGpu": 2}), ("trainingJobs.digits.gpus", 1)),
+    "mig": (("gpu", {"mode": "mig"}), ("trainingJobs.digits.gpus", 1)),
+    "credentials": (("images.registries", {"nvcr.io": _PASSWORD}),),
+    "csi": (("store", {"csi": _HANDLES}),),
+    "fetch": (
+        ("models.digits.tracks.stable", {"version": 9, "fetch": {"url": "https://x.test/m.tgz", "sha256": "a" * 64}}),
+    ),
+    "another stack's image": (("images.training", {"fromStack": "organization/tfk8s/dev"}),),
+}
+"""Changes of the sound stack of `tests.unit.words`."""
+
+# It reads its schemas, a megabyte each, anew for every object: four fifths of the time.
+kubernetes_validate.utils.schema_contents = functools.cache(kubernetes_validate.utils.schema_contents)
+
+
+def against_schemas(tree: Mapping[str, Any], minors: Sequence[str] = MINORS) -> Iterator[str]:
+    """What the strict schemas refuse about a manifest; a kind that they do not know is refused too."""
+    where = place(tree).with_suffix("")
+    for minor in minors:
+        try:
+            kubernetes_validate.validate(dict(tree), minor, strict=True)
+        except kubernetes_validate.ValidationError as error:
+            path = ".".join(str(part) for part in error.absolute_path)
+            yield f"{where}: Kubernetes {minor} refuses {path or 'it'}: {error.message}"
+        except kubernetes_validate.SchemaNotFoundError:
+            yield f"{where}: Kubernetes {minor} has no {tree['apiVersion']} {tree['kind']}: nothing can judge it"
+
+
+def kept_or_not(failed: Sequence[tuple[str, str, str]]) -> Iterator[str]:
+    """Findings of checkov without an exception, and exceptions without a finding.
+
+    Args:
+        failed: Stack, id of the check, and resource of each.
+    """
+    needed = set[tuple[str, str]]()
+    for stack, check, resource in sorted(set(failed)):
+        kept = next((kept for kept in KEPT if kept.covers(stack, check, resource)), None)
+        if kept is None:
+            yield f"{stack}: {resource}: checkov {check}"
+        else:
+            needed.add((kept.reason, check))
+    for kept in KEPT:
+        for check in sorted(kept.checks):
+            if (kept.reason, check) not in needed:
+                yield f"tests/lint/exceptions.py: {check} is kept for nothing: {kept.reason}"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Prints everything that is wrong; 1 where there is anything."""
+    checkov = Path(arguments[0]).absolute()
+    answers, found = Answers(), list[str]()
+    with tempfile.TemporaryDirectory(prefix="tfk8s-manifests-") as work:
+        for stack in STACKS:
+            words = stack_file_words(ROOT / f"Pulumi.{stack}.yaml", {})
+            objects = record(words, stack=stack, answers=answers).objects()
+            replace_directory(Path(work) / stack, files(objects, answers))
+            found += [f"{stack}: {said}" for one in objects for said in against_schemas(manifest(one, answers))]
+        found += kept_or_not(_run_checkov(checkov, Path(work)))
+    for variant, changes in VARIANTS.items():
+        for one in record(changed(*changes), answers=answers).objects():
+            found += [f"{variant}: {said}" for said in against_schemas(manifest(one, answers))]
+    sys.stdout.write("".join(f"{said}\n" for said in found))
+    return 1 if found else 0
+
+
+def _run_checkov(checkov: Path, directory: Path) -> list[tuple[str, str, str]]:
+    command = [checkov, "-d", ".", "--framework", "kubernetes", "--skip-download", "--compact", "--quiet", "-o", "json"]
+    done = subprocess.run(command, cwd=directory, capture_output=True, text=True, check=False)
+    try:
+        said = json.loads(done.stdout)
+        failed, summary = said["results"]["failed_checks"], said["summary"]
+    except (ValueError, KeyError, TypeError):
+        sys.exit(
+            f"checkov ended with {done.returncode} and said no results:\n{done.stdout[-2000:]}{done.stderr[-2000:]}"
+        )
+    assert summary["passed"], "checkov judged nothing"
+    assert not summary["parsing_errors"], summary
+    return [(PurePosixPath(one["file_path"]).parts[1], one["check_id"], one["resource"]) for one in failed]
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
