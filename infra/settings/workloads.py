@@ -58,15 +58,21 @@ class TrainingJobSettings(Section):
     attempt: Annotated[int, Field(ge=1)] = 1
     """Raise it to run a failed version again."""
 
+    workers: Annotated[int, Field(ge=1)] = 1
+    """Pods that train together; more than one train with MultiWorkerMirroredStrategy."""
+
     gpus: Annotated[int, Field(ge=0)] = 0
-    """Devices of the one worker; more than one trains with MirroredStrategy."""
+    """Devices of each worker; more than one of a single worker train with MirroredStrategy."""
 
     resources: JobResources
     deadline: PositiveDuration = Duration.parse("6h")
     """activeDeadlineSeconds: after it the run fails, whatever its retries."""
 
+    stall_timeout: PositiveDuration | None = None
+    """Longest time without a step, after which training starts again from its last checkpoint; never, if not given."""
+
     backoff_limit: Annotated[int, Field(ge=0)] = 4
-    """How often a failed pod is tried again."""
+    """How often a failed pod is tried again; of several workers, each."""
 
     seed: Annotated[int, Field(ge=0)] = 0
     """Of all random numbers of the run."""
