@@ -49,13 +49,16 @@ class TenantOutputs(_Contract):
     """Its namespace."""
 
     price_per_hour_min: Price
-    """Of its models with as few replicas as they may have."""
+    """Of its models with as few replicas as they may have, and of its TensorBoard."""
 
     price_per_hour_max: Price
-    """Of its models with as many replicas as they may have."""
+    """Of its models with as many replicas as they may have, and of its TensorBoard."""
 
     price_runs_max: Price
-    """Of its training runs, each once until its deadline."""
+    """Of its training runs and sweeps, each once until its deadline."""
+
+    tensorboard_url: Annotated[str | None, Field(examples=["http://tensorboard.ml.svc:6006"])] = None
+    """TensorBoard, from the tenant's own pods; absent where the tenant has none."""
 
 
 class TrainingOutputs(_Contract):
@@ -81,6 +84,31 @@ class TrainingOutputs(_Contract):
 
     price_max: Price
     """If it runs until its deadline, retries included."""
+
+
+class SweepOutputs(_Contract):
+    """A sweep, all of whose trials are done."""
+
+    tenant: str
+    """Name of its tenant."""
+
+    namespace: str
+    """Where it ran."""
+
+    model: str
+    """Model whose training was varied."""
+
+    job: str
+    """Name of the Kubernetes Job."""
+
+    best: Annotated[str, Field(examples=["digits/.sweeps/rates/best.json"])]
+    """File in the model store, relative to its root: the best arguments, and whether they beat the declared ones."""
+
+    price_per_hour: Price
+    """While it runs."""
+
+    price_max: Price
+    """If it runs until its deadline."""
 
 
 class ModelOutputs(_Contract):
@@ -130,3 +158,6 @@ class PlatformOutputs(_Contract):
 
     training: Mapping[str, TrainingOutputs]
     """What was trained; names of the stack file, which are those of the models."""
+
+    sweeps: Mapping[str, SweepOutputs] = {}
+    """What was searched; names of the stack file."""

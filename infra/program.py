@@ -9,24 +9,31 @@ import pulumi_kubernetes as kubernetes
 from infra.checks import require_valid
 from infra.cluster_identity import guarded_kubeconfig
 from infra.components import (
+    GpuPool,
+    GpuPoolArgs,
     Image,
     ImageArgs,
     ModelStore,
     ModelStoreArgs,
     NvidiaDevicePlugin,
     NvidiaDevicePluginArgs,
+    QueueArgs,
     ServedModel,
     ServedModelArgs,
+    Sweep,
+    SweepArgs,
     Tenant,
     TenantArgs,
+    TensorBoard,
+    TensorBoardArgs,
     TrainingJob,
     TrainingJobArgs,
 )
 from infra.config import read_config
 from infra.finding import StackFileError
 from infra.kubeconfig import ClusterError
-from infra.outputs import CONTRACT_VERSION, ImagesOutputs, ModelOutputs, TenantOutputs, TrainingOutputs
-from infra.plan import Plan
+from infra.outputs import CONTRACT_VERSION, ImagesOutputs, ModelOutputs, SweepOutputs, TenantOutputs, TrainingOutputs
+from infra.plan import Plan, sweep_definition
 from infra.settings import Settings
 from infra.settings.platform import ClusterSettings
 
@@ -59,8 +66,11 @@ class _Platform:
         self.options = pulumi.ResourceOptions(providers=[cluster], depends_on=self.training_image.accepted)
         self.tenants = {name: self._tenant(name) for name in settings.tenants}
         self.stores = {name: self._store(name) for name in settings.tenants}
+        self.tensorboards = {name: self._tensorboard(name) for name in settings.tenants}
         self._device_plugin()
+        self.pool = self._gpu_pool()
         self.runs = {name: self._run(name) for name in settings.training_jobs}
+        self.sweeps = {name: self._sweep(name) for name in settings.sweeps}
         self.models = {name: self._model(name) for name in settings.models}
 
     def _training_image(self) -> Image:
@@ -79,12 +89,35 @@ class _Platform:
         args = ModelStoreArgs(settings=self.settings.store, tenant=self.tenants[name], tenant_name=name)
         return ModelStore(f"{name}-models", args, self.options)
 
+    def _tensorboard(self, name: str) -> TensorBoard | None:
+        settings = self.settings.tenants[name].tensorboard
+        if settings is None:
+            return None
+        args = TensorBoardArgs(
+            settings=settings,
+            image=self.training_image.reference,
+            tenant=self.tenants[name],
+            tenant_name=name,
+            store=self.stores[name],
+        )
+        return TensorBoard(f"{name}-tensorboard", args, self.options)
+
     def _device_plugin(self) -> None:
         gpu, image = self.settings.gpu, self.settings.images.device_plugin
         if gpu is None or gpu.mode == "pretend" or image is None:
             return
         args = NvidiaDevicePluginArgs(gpu=gpu, image=image.ref, registries=self.settings.images.registries)
         NvidiaDevicePlugin("nvidia-device-plugin", args, self.options)
+
+    def _gpu_pool(self) -> GpuPool | None:
+        if not self.plan.pool:
+            return None
+        queues = {
+            name: QueueArgs(tenant=self.tenants[name], settings=self.settings.tenants[name], share=share)
+            for name, share in self.plan.pool.items()
+        }
+        args = GpuPoolArgs(settings=self.settings.gpu_pool, tenants=queues, gpu=self.settings.gpu)
+        return GpuPool("gpu-pool", args, self.options)
 
     def _run(self, name: str) -> TrainingJob:
         settings, plan = self.settings.training_jobs[name], self.plan.jobs[name]
@@ -96,8 +129,24 @@ class _Platform:
             tenant=self.tenants[settings.tenant],
             store=self.stores[settings.tenant],
             gpu=self.settings.gpu,
+            queue=None if self.pool is None else self.pool.local_queues.get(settings.tenant),
         )
         return TrainingJob(plan.run, args, self.options)
+
+    def _sweep(self, name: str) -> Sweep:
+        settings, plan = self.settings.sweeps[name], self.plan.sweeps[name]
+        args = SweepArgs(
+            sweep=name,
+            settings=settings,
+            definition=sweep_definition(self.settings, name),
+            plan=plan,
+            image=self.training_image.reference,
+            tenant=self.tenants[settings.tenant],
+            store=self.stores[settings.tenant],
+            queue=None if self.pool is None else self.pool.local_queues.get(settings.tenant),
+            gpu=self.settings.gpu,
+        )
+        return Sweep(plan.job, args, self.options)
 
     def _model(self, name: str) -> ServedModel:
         settings = self.settings.models[name]
@@ -125,19 +174,21 @@ class _Platform:
         pulumi.export("images", self._images_outputs())
         pulumi.export("tenants", {name: self._tenant_outputs(name) for name in self.tenants})
         pulumi.export("training", {name: self._run_outputs(name) for name in self.runs})
+        pulumi.export("sweeps", {name: self._sweep_outputs(name) for name in self.sweeps})
         pulumi.export("models", {name: self._model_outputs(name) for name in self.models})
 
     def _images_outputs(self) -> pulumi.Output[Mapping[str, object]]:
         return self.training_image.origin.apply(lambda image: ImagesOutputs(training=image).model_dump())
 
     def _tenant_outputs(self, name: str) -> pulumi.Output[Mapping[str, object]]:
-        plan = self.plan.tenants[name]
+        plan, tensorboard = self.plan.tenants[name], self.tensorboards[name]
         return self.tenants[name].namespace_name.apply(
             lambda namespace: TenantOutputs(
                 namespace=namespace,
                 price_per_hour_min=str(plan.price_per_hour_min),
                 price_per_hour_max=str(plan.price_per_hour_max),
                 price_runs_max=str(plan.price_runs_max),
+                tensorboard_url=tensorboard.cluster_url if tensorboard is not None else None,
             ).model_dump()
         )
 
@@ -151,6 +202,21 @@ class _Platform:
                 namespace=known[0],
                 job=known[1],
                 image=known[2],
+                price_per_hour=str(plan.price_per_hour),
+                price_max=str(plan.price_max),
+            ).model_dump()
+        )
+
+    def _sweep_outputs(self, name: str) -> pulumi.Output[Mapping[str, object]]:
+        settings, plan, sweep = self.settings.sweeps[name], self.plan.sweeps[name], self.sweeps[name]
+        tenant = self.tenants[settings.tenant]
+        return pulumi.Output.all(tenant.namespace_name, sweep.job_name).apply(
+            lambda known: SweepOutputs(
+                tenant=settings.tenant,
+                namespace=known[0],
+                model=settings.model,
+                job=known[1],
+                best=plan.best,
                 price_per_hour=str(plan.price_per_hour),
                 price_max=str(plan.price_max),
             ).model_dump()

@@ -1,11 +1,14 @@
 """`make status`: what the embedded cluster and the stack on it are doing."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
 from typing import cast
 
 from rich.console import Console
 from rich.table import Table
 
+from contract.progress import Progress, progress_path, read
+from local import paths
 from local.cluster import credentials, lifecycle
 from local.cluster.api import Object, connect
 from local.progress import LocalError
@@ -36,18 +39,67 @@ def show(console: Console) -> None:
             answer.raise_for_status()
             return cast("list[Object]", answer.json()["items"])
 
-        console.print(_runs(items("/apis/batch/v1/jobs")))
+        console.print(_runs(items("/apis/batch/v1/jobs"), container_restarts(items("/api/v1/pods"))))
         console.print(_models(items("/apis/apps/v1/deployments")))
 
 
-def _runs(jobs: Iterable[Object]) -> Table:
-    table = Table("tenant", "run", "state", "failed pods", title="training", title_justify="left")
+def _runs(jobs: Iterable[Object], restarted: Mapping[tuple[str, str], int]) -> Table:
+    table = Table(
+        "tenant",
+        "run",
+        "state",
+        "epoch",
+        "loss",
+        "left",
+        "restarts",
+        "failed pods",
+        title="training",
+        title_justify="left",
+    )
     for job in jobs:
         conditions = [one for one in job["status"].get("conditions", []) if one["status"] == "True"]
         ended = next((one for one in conditions if one["type"] in {"Complete", "Failed"}), None)
         state = f"{ended['type']} {ended.get('reason', '')}".strip() if ended else "running"
-        table.add_row(*_name(job), state, str(job["status"].get("failed", 0)))
+        run = _name(job)
+        shown = course(_progress(job), restarted.get(run, 0), running=ended is None)
+        table.add_row(*run, state, *shown, str(job["status"].get("failed", 0)))
     return table
+
+
+def course(progress: Progress | None, containers: int, *, running: bool) -> tuple[str, str, str, str]:
+    """How far a run is, in the words of the table: epoch, loss, time left, restarts.
+
+    Args:
+        progress: What the run last wrote; None where it has written nothing yet.
+        containers: How often Kubernetes started a container of it again.
+        running: Whether it still runs; one that has ended has no time left.
+    """
+    if progress is None:
+        return "", "", "", str(containers)
+    loss = f"{progress.history[-1].loss:.4f}" if progress.history else ""
+    seconds = progress.seconds_left if running and progress.phase == "training" else None
+    left = "" if seconds is None else str(timedelta(seconds=round(seconds)))
+    # The run counts every new start of it, but cannot count those that ended before it could write.
+    return f"{progress.epoch}/{progress.epochs}", loss, left, str(max(progress.restarts, containers))
+
+
+def container_restarts(pods: Iterable[Object]) -> dict[tuple[str, str], int]:
+    """The most restarts that a container of a Job's present pods has had, by namespace and name of the Job."""
+    restarted: dict[tuple[str, str], int] = {}
+    for pod in pods:
+        job = pod["metadata"].get("labels", {}).get("batch.kubernetes.io/job-name")
+        if job is None:
+            continue
+        statuses = cast("list[Object]", pod["status"].get("containerStatuses", []))
+        run = (cast("str", pod["metadata"]["namespace"]), cast("str", job))
+        restarted[run] = max(restarted.get(run, 0), *(int(one["restartCount"]) for one in statuses), 0)
+    return restarted
+
+
+def _progress(job: Object) -> Progress | None:
+    labels = cast("Mapping[str, str]", job["metadata"].get("labels", {}))
+    model, version = labels.get("app.kubernetes.io/name"), labels.get("app.kubernetes.io/version", "")
+    return read(progress_path(paths.STORE, model, int(version))) if model and version.isdigit() else None
 
 
 def _models(deployments: Iterable[Object]) -> Table:

@@ -32,6 +32,9 @@ def add_parser(verbs: Verbs) -> None:
         example="tfk8s report prod -o prod.html",
     )
     parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="where to write (default: report-STACK.html)")
+    parser.add_argument(
+        "--store", type=Path, metavar="DIR", help="model store, or a copy of it, whose runs are shown on the page"
+    )
     parser.add_argument("--markdown", action="store_true", help="write a pull request's comment instead of a page")
     parser.add_argument("--base", metavar="REF", help="with --markdown: the revision to compare with")
     parser.add_argument(
@@ -53,6 +56,11 @@ def run(options: argparse.Namespace) -> int:
     if not markdown and (options.base or options.preview):
         msg = "--base and --preview belong to the comment of a pull request\n    add --markdown, or leave them out"
         raise CommandError(msg)
+    store = cast("Path | None", options.store)
+    if store is not None and (markdown or not store.is_dir()):
+        where = "belongs to the page, which --markdown does without" if markdown else f"{store} is no directory"
+        msg = f"--store: {where}\n    name the directory that holds <model>/<version>/, or leave it out"
+        raise CommandError(msg)
     words, day = stack_words(options), date.today()
     examined = examine(words, day, as_written=True)
     source = _source(cast("str", options.stack), stack_file(options))
@@ -65,7 +73,7 @@ def run(options: argparse.Namespace) -> int:
     else:
         from ops.reporting.page import page  # noqa: PLC0415 - brings jinja2, which a comment does without
 
-        facts = gather(examined, source, day)
+        facts = gather(examined, source, day, store)
         path = output or Path(f"report-{source.stack}.html")
         _write(path, page(facts))
         sys.stdout.write(f"{path}: {facts.verdict}\n")

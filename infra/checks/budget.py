@@ -27,7 +27,7 @@ class _Part:
 
 
 def price_stays_within_budget(settings: Settings, plan: Plan, today: date) -> Iterator[Finding]:
-    """A month at worst costs no more than the budget: models at their maximum, each run once to its deadline."""
+    """A month at worst costs no more than the budget: models at most, each run and sweep once to its deadline."""
     budget, price = settings.policy.monthly_budget, plan.price_per_month_max
     if budget is None:
         return
@@ -48,6 +48,10 @@ def price_stays_within_budget(settings: Settings, plan: Plan, today: date) -> It
 
 
 def _parts(settings: Settings, plan: Plan) -> Iterator[_Part]:
+    for name, hourly in plan.tensorboards.items():
+        month = hourly.amount * HOURS_PER_MONTH
+        path = f"tenants.{name}.tensorboard"
+        yield _Part(path, _cents(month, hourly.currency), f"1 pod x {HOURS_PER_MONTH} h")
     for name, model in settings.models.items():
         hourly = plan.models[name].price_per_hour_max
         month = hourly.amount * HOURS_PER_MONTH
@@ -59,12 +63,19 @@ def _parts(settings: Settings, plan: Plan) -> Iterator[_Part]:
     for name, job in settings.training_jobs.items():
         price = plan.jobs[name].price_max
         yield _Part(f"trainingJobs.{name}", _cents(price.amount, price.currency), f"one run of {job.deadline}")
+    for name, sweep in settings.sweeps.items():
+        price = plan.sweeps[name].price_max
+        yield _Part(f"sweeps.{name}", _cents(price.amount, price.currency), f"one sweep of {sweep.deadline}")
 
 
 def _savings(settings: Settings, plan: Plan, part: _Part) -> Iterator[str]:
     """What could be lowered in the largest part so that the whole fits; nothing where that is not enough."""
     section, name = part.path.split(".", 1)
     over = plan.price_per_month_max.amount - _budget(settings)
+    if section == "tenants":
+        if part.price.amount > over:  # by more than rounding may take
+            yield f"do without {part.path}"
+        return
     if section == "models":
         bounds = settings.models[name].autoscaling
         lower = range(bounds.min_replicas, bounds.max_replicas)
@@ -72,9 +83,14 @@ def _savings(settings: Settings, plan: Plan, part: _Part) -> Iterator[str]:
         if fitting:
             yield f"lower {part.path}.autoscaling.maxReplicas to {lower[fitting - 1]}"
         return
-    hourly = plan.jobs[name].price_per_hour.amount
+    run, said = (
+        (plan.sweeps[name], settings.sweeps[name])
+        if section == "sweeps"
+        else (plan.jobs[name], settings.training_jobs[name])
+    )
+    hourly = run.price_per_hour.amount
     spare = (over / hourly * _SECONDS_PER_HOUR).to_integral_value(ROUND_CEILING) if hourly else Decimal(0)
-    left = settings.training_jobs[name].deadline.seconds - spare
+    left = said.deadline.seconds - spare
     if left > 0:
         yield f"lower {part.path}.deadline to {Duration(left.to_integral_value(ROUND_FLOOR))}"
 

@@ -113,9 +113,15 @@ def _containers(settings: Settings) -> Iterator[tuple[Location, CpuMemory, CpuMe
     for tenant, owner in settings.tenants.items():
         defaults = owner.container_defaults
         yield ("tenants", tenant, "containerDefaults", "limits"), defaults.requests, defaults.limits
+        if owner.tensorboard is not None and owner.tensorboard.resources.limits is not None:
+            asked = owner.tensorboard.resources
+            yield ("tenants", tenant, "tensorboard", "resources", "limits"), asked, owner.tensorboard.resources.limits
     for name, job in settings.training_jobs.items():
         if job.resources.limits is not None:
             yield ("trainingJobs", name, "resources", "limits"), job.resources, job.resources.limits
+    for name, sweep in settings.sweeps.items():
+        if sweep.resources.limits is not None:
+            yield ("sweeps", name, "resources", "limits"), sweep.resources, sweep.resources.limits
     for name, model in settings.models.items():
         if model.resources.limits is not None:
             yield ("models", name, "resources", "limits"), model.resources, model.resources.limits

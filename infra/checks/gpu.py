@@ -108,6 +108,9 @@ def _pods_with_gpus(settings: Settings) -> Iterator[tuple[Location, int]]:
     for name, job in settings.training_jobs.items():
         if job.gpus:
             yield ("trainingJobs", name, "gpus"), job.gpus
+    for name, sweep in settings.sweeps.items():
+        if sweep.gpus:
+            yield ("sweeps", name, "gpus"), sweep.gpus
     for name, model in settings.models.items():
         if model.resources.gpu:
             yield ("models", name, "resources", "gpu"), model.resources.gpu

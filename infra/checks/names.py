@@ -8,14 +8,17 @@ from typing import Final, NamedTuple
 from infra.checks.report import error
 from infra.finding import Finding
 from infra.plan import Plan
-from infra.settings import Settings
+from infra.settings import Settings, TrainingJobSettings
 from infra.settings.standin import Location
 
 _LONGEST_NAME: Final = 63
 """Of a Service, of a label's value such as `job-name`, and of a pod's host name (RFC 1123)."""
 
 _POD_SUFFIX: Final = len("-x7k2p")
-"""What the Job controller adds to a Job's name to name a pod."""
+"""What the Job controller adds to a Job's name to name a pod, after the index of a worker if there are several."""
+
+_WORKERS: Final = "workers"
+"""What the headless Service of several workers has after the run's name."""
 
 _LARGEST_VERSION: Final = 2**53 - 1
 """Outputs are JSON, whose numbers are exact up to here; TensorFlow Serving takes 64 bits."""
@@ -75,7 +78,7 @@ def names_fit(settings: Settings, plan: Plan, today: date) -> Iterator[Finding]:
     """Names of versions and runs, and of their pods, are not longer than Kubernetes allows."""
     for location, name, version in _versions(settings):
         full = f"{name}-v{version}"
-        suffix = _POD_SUFFIX if location[0] == "trainingJobs" else 0
+        suffix = _suffix(settings.training_jobs[name]) if location[0] == "trainingJobs" else 0
         length = len(full) + suffix
         if length > _LONGEST_NAME:
             pods = f", and its pods' names {suffix} more: {length}" if suffix else ""
@@ -118,12 +121,21 @@ def label_keys_are_free(settings: Settings, plan: Plan, today: date) -> Iterator
 
 
 def named_objects(settings: Settings, plan: Plan) -> Iterator[Named]:
-    """Every object that jobs and models put into a tenant under a name of the program's choice.
+    """Every object that jobs, models and TensorBoards put into a tenant under a name of the program's choice.
 
     ConfigMaps and Secrets are not among them: their names end in a random part.
     """
+    for tenant, owner in settings.tenants.items():
+        if owner.tensorboard is not None:
+            location = ("tenants", tenant, "tensorboard")
+            for kind in ("Deployment", "Service"):
+                yield Named(kind, tenant, "tensorboard", location)
+            for purpose in ("callers", "calls"):
+                yield Named("NetworkPolicy", tenant, f"tensorboard-{purpose}", location)
     for job, words in settings.training_jobs.items():
-        yield Named("Job", words.tenant, plan.jobs[job].run, ("trainingJobs", job))
+        yield from _of_run(job, words, plan.jobs[job].run)
+    for sweep, words in settings.sweeps.items():
+        yield Named("Job", words.tenant, plan.sweeps[sweep].job, ("sweeps", sweep))
     for model, words in settings.models.items():
         location = ("models", model)
         yield Named("Service", words.tenant, model, location)
@@ -135,6 +147,21 @@ def named_objects(settings: Settings, plan: Plan) -> Iterator[Named]:
                 yield Named(kind, words.tenant, version, location)
             if track.fetch is not None:
                 yield Named("NetworkPolicy", words.tenant, f"{version}-fetch", location)
+
+
+def _of_run(job: str, words: TrainingJobSettings, run: str) -> Iterator[Named]:
+    location = ("trainingJobs", job)
+    yield Named("Job", words.tenant, run, location)
+    if words.workers > 1:
+        for kind in ("Service", "NetworkPolicy"):
+            yield Named(kind, words.tenant, f"{run}-{_WORKERS}", location)
+
+
+def _suffix(job: TrainingJobSettings) -> int:
+    """Characters that follow the run's name in the longest name made from it."""
+    if job.workers == 1:
+        return _POD_SUFFIX
+    return max(len(f"-{job.workers - 1}") + _POD_SUFFIX, len(f"-{_WORKERS}"))
 
 
 def _versions(settings: Settings) -> Iterator[tuple[Location, str, int]]:

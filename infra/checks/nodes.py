@@ -23,7 +23,7 @@ def pods_fit_a_node(settings: Settings, plan: Plan, today: date) -> Iterator[Fin
             offers = "; ".join(f"{name} has {_words(node_of(pool))}" for name, pool in pools.items())
             yield error(
                 "pod-fits-node",
-                (*demand.path.split(".", 1), "resources"),
+                (*demand.path.split("."), "resources"),
                 f"a pod requests {_words(pod)}, and no node is that large: {offers}",
                 "ask for less, or add a node pool with larger nodes",
             )

@@ -1,10 +1,11 @@
 """All checks, in the order in which their findings are shown."""
 
+from collections.abc import Mapping
 from typing import Final
 
 from infra.checks.budget import price_stays_within_budget
 from infra.checks.capacity import limits_cover_requests, quota_covers_worst_case
-from infra.checks.check import Check
+from infra.checks.check import Change, Check
 from infra.checks.cluster import cluster_has_an_identity
 from infra.checks.drain import drain_fits
 from infra.checks.example import DIGEST
@@ -25,10 +26,18 @@ from infra.checks.names import (
     versions_are_exact_numbers,
 )
 from infra.checks.nodes import nodes_hold_the_worst_case, pods_fit_a_node
+from infra.checks.pool import (
+    borrowing_stays_within,
+    pool_is_there,
+    queues_are_made_here,
+    queues_can_admit,
+    shares_have_a_queue,
+)
 from infra.checks.prices import prices_share_a_currency
 from infra.checks.rollout import rollouts_end_in_time, usual_start_is_shorter
 from infra.checks.scaling import autoscaling_bounds, cpu_target_has_a_request, target_leaves_head_room
 from infra.checks.store import handles_fit_tenants, one_kind_of_store
+from infra.checks.sweeps import sweeps_can_be_run, sweeps_have_declared_arguments
 from infra.checks.tensorflow import tensorflow_is_one_minor
 from infra.checks.tracks import served_versions_have_a_source, weights_sum_to_all
 from infra.checks.training import batch_divides, retries_fit_the_deadline
@@ -49,6 +58,18 @@ _OTHER_MODEL: Final = {
     "autoscaling": {"maxReplicas": 1},
 }
 _OTHER_JOB: Final = {"tenant": "serve", "version": 2026013112000012, "resources": {"cpu": 1, "memory": "1Gi"}}
+
+_SWEEP: Final = {
+    "tenant": "serve",
+    "model": "digits",
+    "trials": 4,
+    "space": {"learningRate": {"type": "float", "low": 0.0001, "high": 0.01, "log": True}},
+    "resources": {"cpu": 1, "memory": "1Gi"},
+}
+
+
+def _pooled(share: Mapping[str, object], *changes: Change) -> tuple[Change, ...]:
+    return (("tenants.train.queue", "gpus"), ("gpuPool.tenants", {"train": share}), *changes)
 
 
 def _model(**words: object) -> tuple[tuple[str, object], ...]:
@@ -116,6 +137,30 @@ CHECKS: Final[tuple[Check, ...]] = (
         find=device_plugin_is_given,
         example=(("images.devicePlugin", None),),
     ),
+    Check(
+        id="queue-owner",
+        find=queues_are_made_here,
+        severities=("warning",),
+        example=(("tenants.train.queue", "gpus"),),
+    ),
+    Check(id="pool-queue", find=shares_have_a_queue, example=(("gpuPool.tenants", {"train": {"gpu": 2}}),)),
+    Check(
+        id="pool-devices",
+        find=pool_is_there,
+        severities=("error", "warning"),
+        example=_pooled(
+            {"gpu": 20},
+            ("tenants.train.quota.requests.gpu", 20),
+            *_nodes(count=8, cpu=8, memory="32Gi", gpu=2),
+        ),
+    ),
+    Check(
+        id="pool-borrowing",
+        find=borrowing_stays_within,
+        severities=("error", "warning"),
+        example=_pooled({"gpu": 2, "borrowingLimit": 1}),
+    ),
+    Check(id="pool-admission", find=queues_can_admit, example=_pooled({"gpu": 1})),
     Check(id="batch-size", find=batch_divides, example=((f"{_JOB}.args", {"batchSize": 65}),)),
     Check(id="retries", find=retries_fit_the_deadline, example=((f"{_JOB}.deadline", "2m"),)),
     Check(id="drain", find=drain_fits, example=_model(requestTimeout="20s", drain={"gracePeriod": "29s"})),
@@ -179,6 +224,12 @@ CHECKS: Final[tuple[Check, ...]] = (
         id="store-handles",
         find=handles_fit_tenants,
         example=(("store", {"csi": {"driver": "efs.csi.aws.com", "volumeHandles": {"train": "fs-1::fsap-1"}}}),),
+    ),
+    Check(id="sweep", find=sweeps_can_be_run, example=(_PLENTY, ("sweeps.digits", {**_SWEEP, "parallelism": 9}))),
+    Check(
+        id="sweep-model",
+        find=sweeps_have_declared_arguments,
+        example=(_PLENTY, ("sweeps.digits", {**_SWEEP, "model": "digit"})),
     ),
     Check(id="image-tag", find=tags_are_exact, example=(("images.serving.ref", "tensorflow/serving:latest"),)),
     Check(

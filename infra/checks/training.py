@@ -1,26 +1,29 @@
-"""A run can use what it is given: its GPUs, and its retries before the deadline."""
+"""A run can use what it is given: its workers and GPUs, and its retries before the deadline."""
 
 from bisect import bisect_left
 from collections.abc import Iterator
 from datetime import date
+from functools import partial
 
 from infra.checks.report import error
 from infra.finding import Finding
-from infra.plan import FIRST_BACKOFFS, LONGEST_BACKOFF, Plan, backoff
-from infra.settings import Settings
+from infra.plan import Plan, backoff, waits
+from infra.settings import Settings, TrainingJobSettings
 
 
 def batch_divides(settings: Settings, plan: Plan, today: date) -> Iterator[Finding]:
-    """MirroredStrategy gives each GPU the same part of a batch."""
+    """TensorFlow's strategies give each GPU, or each worker that has none, the same part of a batch."""
     for name, job in settings.training_jobs.items():
         batch = job.args.get("batchSize")
-        if job.gpus > 1 and isinstance(batch, int | float) and batch % job.gpus:
-            below = int(batch // job.gpus) * job.gpus
-            near = f"{below} or {below + job.gpus}" if below else str(job.gpus)
+        parts = job.workers * max(1, job.gpus)
+        if parts > 1 and isinstance(batch, int | float) and batch % parts:
+            below = int(batch // parts) * parts
+            near = f"{below} or {below + parts}" if below else str(parts)
+            each, shown = _parts(job)
             yield error(
                 "batch-size",
                 ("trainingJobs", name, "args", "batchSize"),
-                f"batchSize {batch} / {job.gpus} GPUs leaves {batch % job.gpus}: each GPU takes an equal part",
+                f"batchSize {batch} / {shown} leaves {batch % parts}: each {each} takes an equal part",
                 f"use {near}",
             )
 
@@ -29,20 +32,30 @@ def retries_fit_the_deadline(settings: Settings, plan: Plan, today: date) -> Ite
     """The waits before a run's retries leave it time before its deadline, which counts them too."""
     for name, job in settings.training_jobs.items():
         limit, deadline = job.backoff_limit, job.deadline
-        total = backoff(limit)
+        total = backoff(limit, job.workers)
         if total < deadline:
             continue
-        possible = bisect_left(range(limit), deadline, key=backoff) - 1
+        possible = bisect_left(range(limit), deadline, key=partial(backoff, workers=job.workers)) - 1
         yield error(
             "retries",
             ("trainingJobs", name, "backoffLimit"),
-            f"the waits before {limit} retries, {_waits(limit)}, are {total} >= deadline {deadline}: it would end the "
-            "run before the last one",
+            f"the waits before {limit} retries, {_waits(limit, job.workers)}, are {total} >= deadline {deadline}: "
+            "it would end the run before the last one",
             f"lower backoffLimit to {possible}, or raise the deadline well above {total}",
         )
 
 
-def _waits(retries: int) -> str:
-    words = " + ".join(map(str, FIRST_BACKOFFS[:retries]))
-    later = retries - len(FIRST_BACKOFFS)
-    return f"{words} + {later} x {LONGEST_BACKOFF} s" if later > 0 else f"{words} s"
+def _parts(job: TrainingJobSettings) -> tuple[str, str]:
+    """What a batch is divided among: one of them, and all."""
+    if job.workers == 1:
+        return "GPU", f"{job.gpus} GPUs"
+    if job.gpus > 1:
+        return "GPU", f"({job.workers} workers x {job.gpus} GPUs)"
+    return "worker", f"{job.workers} workers"
+
+
+def _waits(retries: int, workers: int) -> str:
+    first, longest = waits(workers)
+    words = " + ".join(map(str, first[:retries]))
+    later = retries - len(first)
+    return f"{words} + {later} x {longest} s" if later > 0 else f"{words} s"

@@ -1,14 +1,19 @@
 """The parts of the platform: one ComponentResource a file, `tfk8s:index:<Class>` each."""
 
 from infra.components.device_plugin import NvidiaDevicePlugin, NvidiaDevicePluginArgs
+from infra.components.gpu_pool import GpuPool, GpuPoolArgs, QueueArgs
 from infra.components.image import Image, ImageArgs
 from infra.components.model_store import ModelStore, ModelStoreArgs
 from infra.components.model_version import ModelVersion, ModelVersionArgs
 from infra.components.served_model import ServedModel, ServedModelArgs
+from infra.components.sweep import Sweep, SweepArgs
 from infra.components.tenant import Tenant, TenantArgs
+from infra.components.tensorboard import TensorBoard, TensorBoardArgs
 from infra.components.training_job import TrainingJob, TrainingJobArgs
 
 __all__ = [
+    "GpuPool",
+    "GpuPoolArgs",
     "Image",
     "ImageArgs",
     "ModelStore",
@@ -17,10 +22,15 @@ __all__ = [
     "ModelVersionArgs",
     "NvidiaDevicePlugin",
     "NvidiaDevicePluginArgs",
+    "QueueArgs",
     "ServedModel",
     "ServedModelArgs",
+    "Sweep",
+    "SweepArgs",
     "Tenant",
     "TenantArgs",
+    "TensorBoard",
+    "TensorBoardArgs",
     "TrainingJob",
     "TrainingJobArgs",
 ]

@@ -25,9 +25,15 @@ def kept_definition(
     Raises:
         pulumi.RunError: In preview and update alike, when the two differ; it names both.
     """
+    kept = first_words(run, attempt, declared.canonical(), opts)
+    return kept.apply(lambda text: _same(run, key, attempt, RunDefinition.parse(text), declared))
+
+
+def first_words(name: str, attempt: int, canonical: str, opts: pulumi.ResourceOptions) -> pulumi.Output[str]:
+    """What was declared under this name at first, kept in a Stash as `kept_definition` says."""
     keep = pulumi.ResourceOptions(ignore_changes=["input"], replacement_trigger=attempt)
-    stash = pulumi.Stash(f"{run}-definition", input=declared.canonical(), opts=pulumi.ResourceOptions.merge(opts, keep))
-    return stash.output.apply(lambda kept: _same(run, key, attempt, RunDefinition.parse(str(kept)), declared))
+    stash = pulumi.Stash(f"{name}-definition", input=canonical, opts=pulumi.ResourceOptions.merge(opts, keep))
+    return stash.output.apply(str)
 
 
 def _same(run: str, key: str, attempt: int, kept: RunDefinition, declared: RunDefinition) -> str:

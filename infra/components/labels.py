@@ -31,6 +31,16 @@ def versioned(component: str, own: Labels, *, model: str, version: int) -> dict[
     }
 
 
+def queued(queue: str | None) -> dict[str, str]:
+    """Label that makes Kueue hold a Job until its queue has room; on the Job alone, not on its pods."""
+    return {} if queue is None else {"kueue.x-k8s.io/queue-name": queue}
+
+
+def searching(component: str, own: Labels, *, model: str, job: str) -> dict[str, str]:
+    """Labels of an object that belongs to a model and to no version of it."""
+    return {**common(component, own), "app.kubernetes.io/instance": job, **model_selector(component, model)}
+
+
 def model_selector(component: str, model: str) -> dict[str, str]:
     """Selects the pods of every version of a model. Training and serving pods of one model differ by component."""
     return {_NAME: model, _COMPONENT: component}

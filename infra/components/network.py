@@ -63,6 +63,20 @@ def allow_calls(
     return _allow_out(name, metadata, {}, [called], ports("TCP", port), opts=opts)
 
 
+def allow_among(
+    name: str, metadata: ObjectMetaArgs, pods: Mapping[str, str], port: int, opts: pulumi.ResourceOptions
+) -> NetworkPolicy:
+    """These pods may reach each other on one TCP port; nobody else reaches it."""
+    each_other = [NetworkPolicyPeerArgs(pod_selector=LabelSelectorArgs(match_labels=pods))]
+    spec = NetworkPolicySpecArgs(
+        pod_selector=LabelSelectorArgs(match_labels=pods),
+        policy_types=["Ingress", "Egress"],
+        ingress=[NetworkPolicyIngressRuleArgs(from_=each_other, ports=ports("TCP", port))],
+        egress=[NetworkPolicyEgressRuleArgs(to=each_other, ports=ports("TCP", port))],
+    )
+    return NetworkPolicy(name, metadata=metadata, spec=spec, opts=opts)
+
+
 def allow_https_out(
     name: str, metadata: ObjectMetaArgs, pods: Mapping[str, str], opts: pulumi.ResourceOptions
 ) -> NetworkPolicy:

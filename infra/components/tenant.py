@@ -52,6 +52,9 @@ class Tenant(pulumi.ComponentResource):
     labels: Mapping[str, str]
     """The tenant's own labels, for everything that is put into it."""
 
+    queue: str | None
+    """LocalQueue that its Jobs wait in."""
+
     ready: tuple[pulumi.Resource, ...]
     """What must stand before anything else is created in the tenant, so that nothing escapes quota or network."""
 
@@ -63,7 +66,7 @@ class Tenant(pulumi.ComponentResource):
     def __init__(self, name: str, args: TenantArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("tfk8s:index:Tenant", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        self.labels = args.settings.labels
+        self.labels, self.queue = args.settings.labels, args.settings.queue
         object_labels = labels.common("tenant", self.labels)
         self.namespace = Namespace(
             name, metadata=ObjectMetaArgs(name=name, labels={**object_labels, **pod_security("restricted")}), opts=child

@@ -12,25 +12,30 @@ from pulumi_kubernetes.batch.v1 import (
     PodFailurePolicyRuleArgs,
 )
 from pulumi_kubernetes.core.v1 import (
+    ExecActionArgs,
     PersistentVolumeClaimVolumeSourceArgs,
     PodSpecArgs,
     PodTemplateSpecArgs,
+    ProbeArgs,
     VolumeArgs,
     VolumeMountArgs,
 )
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
-from contract.run import RunDefinition, RunEnvironment
+from contract.run import RunDefinition, RunEnvironment, alive_probe
 from infra.components import labels, pod
 from infra.components.definition import kept_definition
 from infra.components.model_store import ModelStore
 from infra.components.tenant import SERVICE_ACCOUNT, Tenant
+from infra.components.workers import COMPONENT, Workers, WorkersArgs, peers, subdomain
 from infra.plan import JobPlan
 from infra.settings import GpuSettings, TrainingJobSettings
 
 DEFINITION_ANNOTATION = "tfk8s.dev/definition"
-_COMPONENT = "training"
 _STORE = "/store"
+
+_PROBE_TIMEOUT_SECONDS = 10
+"""A shell starts in milliseconds, but a probe that takes longer than this ends a training on a busy node."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,10 +53,15 @@ class TrainingJobArgs:
     tenant: Tenant
     store: ModelStore
     gpu: GpuSettings | None = None
+    queue: pulumi.Resource | None = None
+    """The tenant's queue where this stack makes it: made before the Job, and gone after it."""
 
 
 class TrainingJob(pulumi.ComponentResource):
     """The Job of one run `<model>-v<version>`, awaited until it is complete, and the Stash with its definition.
+
+    One worker is a plain Job. Several are an Indexed Job whose containers the kubelet starts again in their pods, which
+    takes the gang less time than new pods, with a Service and a NetworkPolicy between them.
 
     A declared run does not change: a new image, other code or other resources are for the next run (`ignore_changes`).
     A failed one stays failed, and says so at every update, until the stack file counts up `attempt`, which replaces the
@@ -69,41 +79,34 @@ class TrainingJob(pulumi.ComponentResource):
         super().__init__("tfk8s:index:TrainingJob", name, None, opts)
         settings = args.settings
         definition = RunDefinition(
-            args=settings.args, seed=settings.seed, data_version=settings.data_version, gpus=settings.gpus
+            args=settings.args,
+            seed=settings.seed,
+            data_version=settings.data_version,
+            workers=settings.workers,
+            gpus=settings.gpus,
         )
         kept = kept_definition(name, args.model, settings.attempt, definition, pulumi.ResourceOptions(parent=self))
-        object_labels = labels.versioned(_COMPONENT, args.tenant.labels, model=args.model, version=settings.version)
+        object_labels = labels.versioned(COMPONENT, args.tenant.labels, model=args.model, version=settings.version)
+        first = [*args.tenant.ready, *([args.queue] if args.queue is not None else [])]
+        if settings.workers > 1:
+            gang = WorkersArgs(model=args.model, version=settings.version, tenant=args.tenant)
+            first += Workers(name, gang, pulumi.ResourceOptions(parent=self)).ready
         timeout = f"{args.plan.timeout.whole_seconds}s"
         self.job = Job(
             name,
             metadata=ObjectMetaArgs(
                 name=name,
                 namespace=args.tenant.namespace_name,
-                labels=object_labels,
+                labels={**object_labels, **labels.queued(args.tenant.queue)},
                 annotations={DEFINITION_ANNOTATION: kept},
             ),
-            spec=JobSpecArgs(
-                backoff_limit=settings.backoff_limit,
-                active_deadline_seconds=settings.deadline.whole_seconds,
-                # A drained node is not the run's failure. Failing pods by other rules would end the Job for a reason
-                # that the provider does not wait for.
-                pod_failure_policy=PodFailurePolicyArgs(
-                    rules=[
-                        PodFailurePolicyRuleArgs(
-                            action="Ignore",
-                            on_pod_conditions=[
-                                PodFailurePolicyOnPodConditionsPatternArgs(type="DisruptionTarget", status="True")
-                            ],
-                        )
-                    ]
-                ),
-                template=PodTemplateSpecArgs(
-                    metadata=ObjectMetaArgs(labels=object_labels), spec=_pod(args, definition)
-                ),
+            spec=_job(
+                settings,
+                PodTemplateSpecArgs(metadata=ObjectMetaArgs(labels=object_labels), spec=_pod(args, definition)),
             ),
             opts=pulumi.ResourceOptions(
                 parent=self,
-                depends_on=args.tenant.ready,
+                depends_on=first,
                 ignore_changes=["spec", "metadata.labels", "metadata.annotations"],
                 replacement_trigger=settings.attempt,
                 delete_before_replace=True,
@@ -113,6 +116,37 @@ class TrainingJob(pulumi.ComponentResource):
         self.job_name = self.job.metadata.name
         self.image = self.job.spec.template.spec.containers[0].image
         self.register_outputs({"jobName": self.job_name})
+
+
+def _job(settings: TrainingJobSettings, template: PodTemplateSpecArgs) -> JobSpecArgs:
+    """Failing pods by other rules than these would end the Job for a reason that the provider does not wait for."""
+    deadline = settings.deadline.whole_seconds
+    if settings.workers > 1:
+        return JobSpecArgs(
+            completion_mode="Indexed",
+            completions=settings.workers,
+            parallelism=settings.workers,
+            # Restarts of all containers count together.
+            backoff_limit=settings.backoff_limit * settings.workers,
+            active_deadline_seconds=deadline,
+            template=template,
+        )
+    return JobSpecArgs(
+        backoff_limit=settings.backoff_limit,
+        active_deadline_seconds=deadline,
+        # A drained node is not the run's failure.
+        pod_failure_policy=PodFailurePolicyArgs(
+            rules=[
+                PodFailurePolicyRuleArgs(
+                    action="Ignore",
+                    on_pod_conditions=[
+                        PodFailurePolicyOnPodConditionsPatternArgs(type="DisruptionTarget", status="True")
+                    ],
+                )
+            ]
+        ),
+        template=template,
+    )
 
 
 def _pod(args: TrainingJobArgs, definition: RunDefinition) -> PodSpecArgs:
@@ -126,12 +160,17 @@ def _pod(args: TrainingJobArgs, definition: RunDefinition) -> PodSpecArgs:
         asked=pod.resources(args.settings.container, args.gpu),
         mounts=[VolumeMountArgs(name="store", mount_path=_STORE), *([pod.shared_memory_mount()] if gpus else [])],
     )
+    container.startup_probe = _alive(period_seconds=1, failures=60)
+    container.liveness_probe = _alive(period_seconds=5, failures=1, grace_seconds=1)
     store = VolumeArgs(
         name="store",
         persistent_volume_claim=PersistentVolumeClaimVolumeSourceArgs(claim_name=args.store.claim_name),
     )
+    is_gang = args.settings.workers > 1
     return PodSpecArgs(
-        restart_policy="Never",
+        # A gang's podFailurePolicy would need Never, and new pods for every loss.
+        restart_policy="OnFailure" if is_gang else "Never",
+        subdomain=subdomain(args.plan.run) if is_gang else None,
         service_account_name=SERVICE_ACCOUNT,
         automount_service_account_token=False,
         enable_service_links=False,
@@ -144,12 +183,29 @@ def _pod(args: TrainingJobArgs, definition: RunDefinition) -> PodSpecArgs:
     )
 
 
+def _alive(*, period_seconds: int, failures: int, grace_seconds: int | None = None) -> ProbeArgs:
+    """Whether the container's first process lives; it looks after the training itself.
+
+    One that is stopped does not hear SIGTERM, so the kubelet need not wait for it.
+    """
+    return ProbeArgs(
+        exec_=ExecActionArgs(command=list(alive_probe())),
+        period_seconds=period_seconds,
+        timeout_seconds=_PROBE_TIMEOUT_SECONDS,
+        failure_threshold=failures,
+        termination_grace_period_seconds=grace_seconds,
+    )
+
+
 def _variables(args: TrainingJobArgs, definition: RunDefinition) -> Mapping[str, pulumi.Input[str]]:
+    stall_timeout = args.settings.stall_timeout
     run = RunEnvironment(
         model=args.model,
         version=args.settings.version,
         definition=definition,
         gpu_mode=args.gpu.mode if args.gpu is not None else "exclusive",
         store=_STORE,
+        peers=peers(args.plan.run, args.settings.tenant, args.settings.workers),
+        stall_timeout=0 if stall_timeout is None else stall_timeout.whole_seconds,
     )
     return {**run.to_env(), "TFK8S_IMAGE": args.image}

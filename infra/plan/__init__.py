@@ -5,8 +5,9 @@ Components and checks read the plan; nothing else computes.
 
 from infra.plan.amounts import Amounts, Demand, shown, total
 from infra.plan.nodes import Packing, fits, node_of, one_pod, pack, spread
+from infra.plan.pool import SharePlan
 from infra.plan.prices import HOURS_PER_MONTH
-from infra.plan.retries import FIRST_BACKOFFS, LONGEST_BACKOFF, backoff
+from infra.plan.retries import backoff, waits
 from infra.plan.scaling import (
     METRIC_LAG,
     SCALE_UP_PERCENT,
@@ -21,12 +22,11 @@ from infra.plan.scaling import (
 )
 from infra.plan.serving import GRACE_MARGIN, ModelPlan, RolloutPlan, largest_replicas, peak_pods, surge_pods
 from infra.plan.stack import JobPlan, NodesPlan, Plan, TenantPlan, make_plan
+from infra.plan.sweeps import SweepPlan, sweep_definition
 
 __all__ = [
-    "FIRST_BACKOFFS",
     "GRACE_MARGIN",
     "HOURS_PER_MONTH",
-    "LONGEST_BACKOFF",
     "METRIC_LAG",
     "SCALE_UP_PERCENT",
     "SCALE_UP_PODS",
@@ -42,6 +42,8 @@ __all__ = [
     "RolloutPlan",
     "ScaleStep",
     "ScaleUp",
+    "SharePlan",
+    "SweepPlan",
     "TenantPlan",
     "backoff",
     "fits",
@@ -57,5 +59,7 @@ __all__ = [
     "shown",
     "spread",
     "surge_pods",
+    "sweep_definition",
     "total",
+    "waits",
 ]

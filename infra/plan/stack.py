@@ -2,14 +2,18 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from itertools import chain
 
 from infra.plan import prices as card
 from infra.plan.amounts import Amounts, Demand, demand, total
 from infra.plan.nodes import Packing, pack, spread
+from infra.plan.pool import SharePlan, pool_plan
 from infra.plan.serving import ModelPlan, model_plan
+from infra.plan.sweeps import SweepPlan, sweep_plan
 from infra.settings import Duration, GpuSettings, ModelSettings, Money, Percent, Settings, TrainingJobSettings
-from infra.settings.platform import NodePool, PriceSettings
+from infra.settings.base import ContainerResources
+from infra.settings.platform import NodePool, TensorBoardSettings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,9 +24,11 @@ class JobPlan:
     """`<job>-v<version>`: its logical and its Kubernetes name."""
 
     timeout: Duration
-    """How long the engine waits: the deadline, and what the Job controller may take to report it."""
+    """How long the engine waits: in a queue, until the deadline, and what the Job controller may take to report it."""
 
     price_per_hour: Money
+    """Of all its workers."""
+
     price_max: Money
     """If it runs until its deadline, which counts retries too."""
 
@@ -32,13 +38,13 @@ class TenantPlan:
     """What a tenant costs."""
 
     price_per_hour_min: Money
-    """Of its models at their minimum."""
+    """Of its models at their minimum, and its TensorBoard."""
 
     price_per_hour_max: Money
-    """Of its models at their maximum."""
+    """Of its models at their maximum, and its TensorBoard."""
 
     price_runs_max: Money
-    """Of its runs, each until its deadline."""
+    """Of its runs and sweeps, each until its deadline."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +70,14 @@ class Plan:
 
     models: Mapping[str, ModelPlan]
     jobs: Mapping[str, JobPlan]
+    sweeps: Mapping[str, SweepPlan]
     tenants: Mapping[str, TenantPlan]
+    tensorboards: Mapping[str, Money]
+    """Price per hour of each tenant's TensorBoard, where it has one."""
+
+    pool: Mapping[str, SharePlan]
+    """By tenant of the shared pool of GPUs."""
+
     nodes: NodesPlan | None
     """None where the stack file names no nodes."""
 
@@ -72,13 +85,13 @@ class Plan:
     """Share of a device's memory that one model server takes; None where devices are not shared."""
 
     price_per_hour: Money
-    """Of everything that serves at its minimum, without training."""
+    """Of everything that stays, models at their minimum: without training."""
 
     price_per_hour_max: Money
-    """Of everything that serves at its maximum, without training."""
+    """Of everything that stays, models at their maximum: without training."""
 
     price_per_month_max: Money
-    """A month of everything that serves at its maximum, and each declared run once until its deadline."""
+    """A month of everything that stays at its maximum, and each declared run and sweep once until its deadline."""
 
     def worst(self, tenant: str) -> tuple[Amounts, Amounts]:
         """Requests and limits of everything the tenant may run at the same time."""
@@ -90,30 +103,56 @@ def make_plan(settings: Settings) -> Plan:
     """All sums of a stack. Never fails: judging them is the checks' part."""
     prices, gpu = settings.policy.prices, settings.gpu
     models = {name: model_plan(model, gpu, prices) for name, model in settings.models.items()}
-    jobs = {name: _job_plan(name, job, gpu, prices) for name, job in settings.training_jobs.items()}
-    most = card.added([model.price_per_hour_max for model in models.values()], prices)
-    runs = card.added([job.price_max for job in jobs.values()], prices)
+    jobs = {name: _job_plan(name, job, settings) for name, job in settings.training_jobs.items()}
+    sweeps = {name: sweep_plan(name, sweep, settings) for name, sweep in settings.sweeps.items()}
+    boards = {
+        name: card.per_hour(_tensorboard(tenant.tensorboard), prices, None, 1)
+        for name, tenant in settings.tenants.items()
+        if tenant.tensorboard is not None
+    }
+    least = card.added([*(model.price_per_hour_min for model in models.values()), *boards.values()], prices)
+    most = card.added([*(model.price_per_hour_max for model in models.values()), *boards.values()], prices)
+    runs = card.added([run.price_max for run in (*jobs.values(), *sweeps.values())], prices)
     demands = {name: tuple(_demands(settings, models, name)) for name in settings.tenants}
     return Plan(
         demands=demands,
         models=models,
         jobs=jobs,
-        tenants={name: _tenant_plan(settings, models, jobs, name) for name in settings.tenants},
+        sweeps=sweeps,
+        tenants={name: _tenant_plan(settings, models, jobs, sweeps, boards, tenant=name) for name in settings.tenants},
+        tensorboards=boards,
+        pool=pool_plan(settings),
         nodes=_nodes_plan(demands, settings.cluster.node_pools),
         gpu_memory_fraction=_memory_fraction(gpu),
-        price_per_hour=card.added([model.price_per_hour_min for model in models.values()], prices),
+        price_per_hour=least,
         price_per_hour_max=most,
         price_per_month_max=card.month(most, runs, prices),
     )
 
 
 def _demands(settings: Settings, models: Mapping[str, ModelPlan], tenant: str) -> Iterable[Demand]:
+    tensorboard = settings.tenants[tenant].tensorboard
+    if tensorboard is not None:
+        yield demand(f"tenants.{tenant}.tensorboard", _tensorboard(tensorboard), 1, "1 TensorBoard")
     for name, job in settings.training_jobs.items():
         if job.tenant == tenant:
-            yield demand(f"trainingJobs.{name}", job.container, 1, "1 worker")
+            yield demand(f"trainingJobs.{name}", job.container, job.workers, _workers(job))
+    for name, sweep in settings.sweeps.items():
+        if sweep.tenant == tenant:
+            pods = sweep.parallelism
+            yield demand(f"sweeps.{name}", sweep.container, pods, f"{pods} trial{'s' if pods > 1 else ''} at a time")
     for name, model in settings.models.items():
         if model.tenant == tenant:
             yield demand(f"models.{name}", model.resources, models[name].peak_pods, _reason(model, models[name]))
+
+
+def _workers(job: TrainingJobSettings) -> str:
+    return "1 worker" if job.workers == 1 else f"{job.workers} workers"
+
+
+def _tensorboard(settings: TensorBoardSettings) -> ContainerResources:
+    asked = settings.resources
+    return ContainerResources(cpu=asked.cpu, memory=asked.memory, limits=asked.limits)
 
 
 def _reason(model: ModelSettings, plan: ModelPlan) -> str:
@@ -123,26 +162,37 @@ def _reason(model: ModelSettings, plan: ModelPlan) -> str:
     return f"{most} + {plan.incoming} of the next version beside them = {plan.peak_pods} pods"
 
 
-def _job_plan(name: str, job: TrainingJobSettings, gpu: GpuSettings | None, prices: PriceSettings) -> JobPlan:
-    price = card.per_hour(job.container, prices, gpu, 1)
+def _job_plan(name: str, job: TrainingJobSettings, settings: Settings) -> JobPlan:
+    prices, tenant = settings.policy.prices, settings.tenants.get(job.tenant)
+    price = card.per_hour(job.container, prices, settings.gpu, job.workers)
+    # Kueue suspends a waiting Job: no deadline runs yet, and the provider hears nothing of it.
+    patience = settings.gpu_pool.patience if tenant is not None and tenant.queue is not None else Duration(Decimal(0))
     return JobPlan(
         run=f"{name}-v{job.version}",
-        timeout=job.deadline + Duration.parse("2m"),
+        timeout=patience + job.deadline + Duration.parse("2m"),
         price_per_hour=price,
         price_max=card.for_seconds(price, job.deadline.seconds, prices),
     )
 
 
 def _tenant_plan(
-    settings: Settings, models: Mapping[str, ModelPlan], jobs: Mapping[str, JobPlan], tenant: str
+    settings: Settings,
+    models: Mapping[str, ModelPlan],
+    jobs: Mapping[str, JobPlan],
+    sweeps: Mapping[str, SweepPlan],
+    boards: Mapping[str, Money],
+    *,
+    tenant: str,
 ) -> TenantPlan:
     prices = settings.policy.prices
     served = [models[name] for name, model in settings.models.items() if model.tenant == tenant]
     trained = [jobs[name] for name, job in settings.training_jobs.items() if job.tenant == tenant]
+    searched = [sweeps[name] for name, sweep in settings.sweeps.items() if sweep.tenant == tenant]
+    board = [boards[tenant]] if tenant in boards else []
     return TenantPlan(
-        price_per_hour_min=card.added([model.price_per_hour_min for model in served], prices),
-        price_per_hour_max=card.added([model.price_per_hour_max for model in served], prices),
-        price_runs_max=card.added([job.price_max for job in trained], prices),
+        price_per_hour_min=card.added([*(model.price_per_hour_min for model in served), *board], prices),
+        price_per_hour_max=card.added([*(model.price_per_hour_max for model in served), *board], prices),
+        price_runs_max=card.added([run.price_max for run in (*trained, *searched)], prices),
     )
 
 

@@ -2,11 +2,14 @@
 
 from infra.settings.parse import Parsed, Settings, key_path, parse
 from infra.settings.platform import GpuSettings, StoreSettings, TenantSettings
+from infra.settings.pool import GpuPoolSettings
+from infra.settings.sweeps import SweepSettings
 from infra.settings.units import Duration, Money, Percent, Quantity
 from infra.settings.workloads import ModelSettings, Track, TrainingJobSettings
 
 __all__ = [
     "Duration",
+    "GpuPoolSettings",
     "GpuSettings",
     "ModelSettings",
     "Money",
@@ -15,6 +18,7 @@ __all__ = [
     "Quantity",
     "Settings",
     "StoreSettings",
+    "SweepSettings",
     "TenantSettings",
     "Track",
     "TrainingJobSettings",

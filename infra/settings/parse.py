@@ -19,7 +19,9 @@ from infra.settings.platform import (
     StoreSettings,
     TenantSettings,
 )
+from infra.settings.pool import GpuPoolSettings
 from infra.settings.standin import Location, set_aside
+from infra.settings.sweeps import SweepSettings
 from infra.settings.workloads import ModelSettings, TrainingJobSettings
 
 Raw = Mapping[str, object]
@@ -37,8 +39,10 @@ class Settings(Section):
     gpu: Annotated[GpuSettings | None, BeforeValidator(lambda words: None if words == {} else words)] = None
     """How pods get GPUs; nobody gets any where nothing is said, or `{}`, which is what the engine makes of nothing."""
 
+    gpu_pool: GpuPoolSettings = GpuPoolSettings()
     tenants: Mapping[Name, TenantSettings]
     training_jobs: Mapping[Name, TrainingJobSettings] = {}
+    sweeps: Mapping[Name, SweepSettings] = {}
     models: Mapping[Name, ModelSettings] = {}
     policy: PolicySettings = PolicySettings()
 
@@ -160,19 +164,24 @@ def _model_in(annotation: object) -> type[BaseModel] | None:
 def _dangling(raw: Raw) -> Iterator[Finding]:
     """References to tenants that are not declared, read from the words alone so that other errors do not hide them."""
     declared = sorted(_mapping(raw.get("tenants")))
-    for section in ("trainingJobs", "models"):
-        for name, user in _mapping(raw.get(section)).items():
-            tenant = _mapping(user).get("tenant")
-            if not isinstance(tenant, str) or tenant in declared:
-                continue
+    for location, tenant in _tenants_named(raw):
+        if isinstance(tenant, str) and tenant not in declared:
             close = difflib.get_close_matches(tenant, declared, n=1)
             yield Finding(
                 check="settings",
                 severity="error",
-                path=key_path((section, name, "tenant")),
+                path=key_path(location),
                 message=f"no tenant is called {tenant!r}; tfk8s:tenants declares {', '.join(declared) or 'none'}",
                 fix=f"did you mean {close[0]}?" if close else "declare it, or name one that is",
             )
+
+
+def _tenants_named(raw: Raw) -> Iterator[tuple[Location, object]]:
+    for tenant in _mapping(_mapping(raw.get("gpuPool")).get("tenants")):
+        yield ("gpuPool", "tenants", tenant), tenant
+    for section in ("trainingJobs", "sweeps", "models"):
+        for name, user in _mapping(raw.get(section)).items():
+            yield (section, name, "tenant"), _mapping(user).get("tenant")
 
 
 def _mapping(value: object) -> Raw:

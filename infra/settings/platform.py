@@ -234,13 +234,37 @@ class ContainerDefaults(Section):
     """Limits of a container that states none."""
 
 
+class TensorBoardResources(CpuMemory):
+    """What its pod asks for."""
+
+    limits: CpuMemory | None = None
+    """What the pod may not exceed; the requests where not given."""
+
+
+class TensorBoardSettings(Section):
+    """Curves of the runs in the store, for the tenant's own pods and `kubectl port-forward`."""
+
+    resources: TensorBoardResources = TensorBoardResources(
+        cpu=Quantity.parse("200m"),
+        memory=Quantity.parse("512Mi"),
+        limits=CpuMemory(cpu=Quantity.parse("1"), memory=Quantity.parse("1Gi")),
+    )
+    """TensorFlow, which it imports, takes 600 MiB where they are there, and a CPU for the first 4 s."""
+
+
 class TenantSettings(Section):
     """A namespace that can only be used within its quota, its limits and its network."""
 
     quota: QuotaSettings
     container_defaults: ContainerDefaults = ContainerDefaults()
+    queue: Name | None = None
+    """LocalQueue of Kueue that its training Jobs wait in; made here where `gpuPool` gives the tenant a share."""
+
     labels: Labels = {}
     """Added to every object of the tenant, for selection and cost."""
+
+    tensorboard: TensorBoardSettings | None = None
+    """TensorBoard in the tenant; none where not given. `{}` takes its defaults."""
 
 
 class PriceSettings(Section):

@@ -29,6 +29,10 @@ def _scalar(raw: object) -> Scalar:
     raise ValueError(msg)
 
 
+ArgumentValue = Annotated[Scalar, PlainValidator(_scalar)]
+"""Of an argument of the training program."""
+
+
 def _positive(raw: object) -> float:
     if isinstance(raw, bool) or not isinstance(raw, int | float) or not math.isfinite(raw) or raw <= 0:
         msg = f"expected a number above 0, got {raw!r}"
@@ -80,7 +84,7 @@ class TrainingJobSettings(Section):
     data_version: str | None = None
     """Which data to train on; the training code's own choice where not given."""
 
-    args: Mapping[str, Annotated[Scalar, PlainValidator(_scalar)]] = {}
+    args: Mapping[str, ArgumentValue] = {}
     """Arguments of the training program, such as `epochs`."""
 
     node_selector: Labels = {}

@@ -96,7 +96,7 @@ def _rows(settings: Settings, plan: Plan) -> Iterator[CostRow]:
     prices = settings.policy.prices
     dearest = max(
         [tenant.price_per_hour_max.amount for tenant in plan.tenants.values()]
-        + [job.price_per_hour.amount for job in plan.jobs.values()],
+        + [run.price_per_hour.amount for run in (*plan.jobs.values(), *plan.sweeps.values())],
         default=_NOTHING,
     )
 
@@ -116,6 +116,8 @@ def _rows(settings: Settings, plan: Plan) -> Iterator[CostRow]:
 
     for tenant, figures in plan.tenants.items():
         yield row("tenant", tenant, figures.price_per_hour_min, figures.price_per_hour_max, runs=figures.price_runs_max)
+        if tenant in plan.tensorboards:
+            yield row("model", "TensorBoard", plan.tensorboards[tenant], plan.tensorboards[tenant])
         for name, model in settings.models.items():
             if model.tenant == tenant:
                 served = plan.models[name]
@@ -134,6 +136,20 @@ def _rows(settings: Settings, plan: Plan) -> Iterator[CostRow]:
                     said=f"once, until its deadline of {span(job.deadline)}",
                 )
 
+        for name, sweep in settings.sweeps.items():
+            if sweep.tenant == tenant:
+                searched = plan.sweeps[name]
+                yield CostRow(
+                    kind="run",
+                    name=searched.job,
+                    least="",
+                    most=money(searched.price_per_hour),
+                    month=money(searched.price_max),
+                    start=0.0,
+                    end=share(searched.price_per_hour.amount, dearest),
+                    said=f"once, until its deadline of {span(sweep.deadline)}",
+                )
+
 
 def _month_parts(settings: Settings, plan: Plan, whole: Decimal) -> Iterator[MonthPart]:
     free = Money(_NOTHING, plan.price_per_month_max.currency)
@@ -142,7 +158,14 @@ def _month_parts(settings: Settings, plan: Plan, whole: Decimal) -> Iterator[Mon
         yield MonthPart(
             label=f"{name} at its maximum, {HOURS_PER_MONTH} h", amount=money(served), width=share(served.amount, whole)
         )
-    runs = sum((job.price_max.amount for job in plan.jobs.values()), _NOTHING)
+    for tenant, hourly in plan.tensorboards.items():
+        board = month(hourly, free, settings.policy.prices)
+        yield MonthPart(
+            label=f"TensorBoard of {tenant}, {HOURS_PER_MONTH} h",
+            amount=money(board),
+            width=share(board.amount, whole),
+        )
+    runs = sum((run.price_max.amount for run in (*plan.jobs.values(), *plan.sweeps.values())), _NOTHING)
     if runs:
         said = money(Money(runs, plan.price_per_month_max.currency))
-        yield MonthPart(label="every run once, until its deadline", amount=said, width=share(runs, whole))
+        yield MonthPart(label="every run and sweep once, until its deadline", amount=said, width=share(runs, whole))

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 from typing import Literal
 
 from infra.checks import Examined
@@ -14,6 +15,7 @@ from ops.reporting.costs import Costs, costs
 from ops.reporting.curves import RolloutPicture, ScalePicture, carries, rollout_picture, scale_picture
 from ops.reporting.inventory import ImageRow, VersionRow, images, versions
 from ops.reporting.quotas import Bar, node_bars, quota_bars
+from ops.reporting.runs import RunPicture, run_pictures
 
 Tone = Literal["good", "warn", "bad", "plain"]
 
@@ -96,6 +98,8 @@ class Facts:
     costs: Costs
     versions: tuple[VersionRow, ...]
     images: tuple[ImageRow, ...]
+    runs: tuple[RunPicture, ...]
+    """Courses of runs in the store; empty where none was named."""
 
     @property
     def verdict(self) -> str:
@@ -112,8 +116,15 @@ class Facts:
         return "bad" if self.errors else "warn" if self.warnings else "good"
 
 
-def gather(examined: Examined, source: Source, day: date) -> Facts:
-    """What there is to say, also where words could not be read: then of those that could."""
+def gather(examined: Examined, source: Source, day: date, store: Path | None = None) -> Facts:
+    """What there is to say, also where words could not be read: then of those that could.
+
+    Args:
+        examined: The stack.
+        source: Where it comes from.
+        day: Today.
+        store: Root of its model store, for the courses of its runs; without it they are left out.
+    """
     settings, plan = examined.settings, examined.plan
     tenants = tuple(
         TenantFacts(name=name, labels=tuple(tenant.labels.items()), bars=quota_bars(settings, plan, name))
@@ -142,6 +153,7 @@ def gather(examined: Examined, source: Source, day: date) -> Facts:
         costs=money_facts,
         versions=tuple(versions(settings)),
         images=tuple(images(settings)),
+        runs=run_pictures(store, settings.training_jobs) if store is not None else (),
     )
 
 

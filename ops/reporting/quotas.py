@@ -114,8 +114,13 @@ def _lines(quota: QuotaSettings) -> Iterator[tuple[tuple[Kind, Resource], Decima
 
 def _pieces(demand: Demand, plan: Plan) -> Iterator[_Piece]:
     section, name = demand.path.split(".", 1)
+    if section == "tenants":
+        yield _Piece("replicas", "TensorBoard", demand.requests, demand.limits)
+        return
     if section != "models":
-        yield _Piece("job", f"{name}: training", demand.requests, demand.limits)
+        yield _Piece(
+            "job", f"{name}: {'trials' if section == 'sweeps' else 'training'}", demand.requests, demand.limits
+        )
         return
     for kind, pods, why in _pods(plan.models[name], demand.pods):
         if pods:

@@ -1,7 +1,8 @@
-"""`python -m tests.lint.manifests CHECKOV`: judges the rendered manifests of every stack, offline.
+"""`python -m tests.lint.manifests CHECKOV [KUEUE_CRDS]`: judges the rendered manifests of every stack, offline.
 
 Strict schemas of three Kubernetes minors, and checkov with the exceptions of `tests.lint.exceptions`. Ways of the
-program that no committed stack takes are held against the schemas too.
+program that no committed stack takes are held against the schemas too. Kueue's definitions are not in the repository:
+objects of the shared pool are judged where a directory with them is named.
 """
 
 import functools
@@ -20,8 +21,9 @@ from ops.directory import replace_directory
 from ops.manifests import files, manifest, place
 from ops.recording import Answers, record
 from ops.stackfile import ROOT
+from tests.lint.crds import Crds, against_crds, read_crds
 from tests.lint.exceptions import KEPT
-from tests.unit.words import DIGEST, changed
+from tests.unit.words import DIGEST, SWEEP, changed
 
 STACKS: Final = ("local", "dev", "prod")
 MINORS: Final = ("1.35", "1.36", "1.37")
@@ -29,19 +31,40 @@ MINORS: Final = ("1.35", "1.36", "1.37")
 
 _PLUGIN: Final = f"nvcr.io/nvidia/k8s-device-plugin:v0.20.0@{DIGEST}"
 _PASSWORD: Final = {"username": "robot", "password": "s3cret"}
+_ROOMY: Final = {
+    "requests": {"cpu": 9, "memory": "90Gi", "gpu": 9},
+    "limits": {"cpu": 90, "memory": "90Gi"},
+}
 _HANDLES: Final = {"driver": "efs.csi.aws.com", "volumeHandles": {"train": "fs-1", "serve": "fs-2"}}
 VARIANTS: Final[Mapping[str, Sequence[tuple[str, object]]]] = {
     "sound": (),
     "mps": (("gpu", {"mode": "mps", "podsPerGpu": 2}), ("trainingJobs.digits.gpus", 1)),
     "mig": (("gpu", {"mode": "mig"}), ("trainingJobs.digits.gpus", 1)),
+    "workers": (("trainingJobs.digits.workers", 2), ("tenants.train.quota", _ROOMY)),
     "credentials": (("images.registries", {"nvcr.io": _PASSWORD}),),
     "csi": (("store", {"csi": _HANDLES}),),
     "fetch": (
         ("models.digits.tracks.stable", {"version": 9, "fetch": {"url": "https://x.test/m.tgz", "sha256": "a" * 64}}),
     ),
+    "sweep": (
+        (
+            "tenants.train.quota",
+            {"requests": {"cpu": 9, "memory": "99Gi", "gpu": 9}, "limits": {"cpu": 9, "memory": "99Gi"}},
+        ),
+        ("sweeps.rates", SWEEP),
+    ),
     "another stack's image": (("images.training", {"fromStack": "organization/tfk8s/dev"}),),
 }
 """Changes of the sound stack of `tests.unit.words`."""
+
+POOL: Final[Sequence[tuple[str, object]]] = (
+    ("tenants.train.queue", "gpus"),
+    ("tenants.train.labels", {"team": "vision"}),
+    ("tenants.serve.queue", "gpus"),
+    ("gpuPool.flavor.nodeLabels", {"pool": "a100"}),
+    ("gpuPool.tenants", {"train": {"gpu": 2}, "serve": {"gpu": 3, "borrowingLimit": 2, "lendingLimit": 1}}),
+)
+"""The one way that makes custom resources."""
 
 # It reads its schemas, a megabyte each, anew for every object: four fifths of the time.
 kubernetes_validate.utils.schema_contents = functools.cache(kubernetes_validate.utils.schema_contents)
@@ -81,7 +104,7 @@ def kept_or_not(failed: Sequence[tuple[str, str, str]]) -> Iterator[str]:
 
 def main(arguments: Sequence[str]) -> int:
     """Prints everything that is wrong; 1 where there is anything."""
-    checkov = Path(arguments[0]).absolute()
+    checkov, crds = Path(arguments[0]).absolute(), read_crds(Path(arguments[1])) if arguments[1:] else None
     answers, found = Answers(), list[str]()
     with tempfile.TemporaryDirectory(prefix="tfk8s-manifests-") as work:
         for stack in STACKS:
@@ -93,8 +116,20 @@ def main(arguments: Sequence[str]) -> int:
     for variant, changes in VARIANTS.items():
         for one in record(changed(*changes), answers=answers).objects():
             found += [f"{variant}: {said}" for said in against_schemas(manifest(one, answers))]
+    if crds is not None:
+        found += pool_against(crds)
     sys.stdout.write("".join(f"{said}\n" for said in found))
     return 1 if found else 0
+
+
+def pool_against(crds: Crds) -> Iterator[str]:
+    """What is wrong with the manifests of a stack that shares its GPUs."""
+    answers = Answers()
+    for one in record(changed(*POOL), answers=answers).objects():
+        tree = manifest(one, answers)
+        custom = (tree["apiVersion"], tree["kind"]) in crds
+        for said in against_crds(tree, crds) if custom else against_schemas(tree):
+            yield f"pool: {said}"
 
 
 def _run_checkov(checkov: Path, directory: Path) -> list[tuple[str, str, str]]:

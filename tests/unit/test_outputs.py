@@ -28,7 +28,7 @@ def test_every_stack_exports_what_the_contract_says(stack: str) -> None:
 
 def test_the_keys_of_contract_version_1_are_these() -> None:
     outputs = sound_platform().outputs
-    assert set(outputs) == {"contract_version", "images", "tenants", "models", "training"}
+    assert set(outputs) == {"contract_version", "images", "tenants", "models", "training", "sweeps"}
     assert set(outputs["images"]) == {"training"}
     assert set(outputs["tenants"]["train"]) == {
         "namespace", "price_per_hour_min", "price_per_hour_max", "price_runs_max",

@@ -8,6 +8,9 @@ from infra.plan import Plan, largest_replicas, make_plan, peak_pods, shown
 from infra.settings import parse
 from tests.unit.words import Words, changed, sound, stack
 
+ROOMY = {"requests": {"cpu": 90, "memory": "90Gi", "gpu": 90}, "limits": {"cpu": 90, "memory": "90Gi"}}
+GANG = (("tenants.train.quota", ROOMY), ("trainingJobs.digits.workers", 3))
+
 
 def plan(*changes: tuple[str, object]) -> Plan:
     parsed = parse(changed(*changes))
@@ -25,6 +28,20 @@ def test_the_worst_case_of_a_job_is_its_one_worker() -> None:
     requests, limits = plan().worst("train")
     assert (requests.cpu, requests.gpu, requests.pods) == (Decimal(2), 2, 1)
     assert limits.memory == 8 * 2**30
+
+
+def test_the_worst_case_of_several_workers_is_all_of_them() -> None:
+    (demand,) = plan(*GANG).demands["train"]
+    assert demand.reason == "3 workers"
+    assert (demand.requests.cpu, demand.requests.gpu, demand.requests.pods) == (Decimal(6), 6, 3)
+    assert demand.limits.memory == 24 * 2**30
+
+
+def test_several_workers_cost_what_so_many_runs_do_and_take_no_longer() -> None:
+    one, three = plan().jobs["digits"], plan(*GANG).jobs["digits"]
+    assert float(three.price_per_hour.amount) == pytest.approx(3 * float(one.price_per_hour.amount), rel=1e-4)
+    assert float(three.price_max.amount) == pytest.approx(3 * float(one.price_max.amount), rel=1e-4)
+    assert three.timeout == one.timeout
 
 
 def test_a_tenant_that_trains_and_serves_needs_both_at_once() -> None:

@@ -95,3 +95,8 @@ def test_every_round_grows_within_what_use_allows_and_ends_at_the_need(
 def test_one_more_retry_waits_twice_as_long_up_to_six_minutes(retries: int) -> None:
     wait = backoff(retries + 1).seconds - backoff(retries).seconds
     assert wait == min(10 * 2 ** min(retries, 10), 360)
+
+
+@pytest.mark.parametrize(("restarts", "seconds"), [(0, 0), (1, 0), (2, 10), (4, 70), (6, 310), (7, 610), (9, 1210)])
+def test_the_kubelet_restarts_at_once_then_waits_twice_as_long_up_to_five_minutes(restarts: int, seconds: int) -> None:
+    assert backoff(restarts, workers=2).seconds == seconds

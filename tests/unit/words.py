@@ -12,13 +12,26 @@ from infra.checks.example import DIGEST, sound_words
 from infra.finding import Finding
 from ops.stackfile import ROOT
 
-__all__ = ["DIGEST", "GONE", "TODAY", "Words", "changed", "found", "only", "part", "sound", "stack"]
+__all__ = ["DIGEST", "GONE", "SWEEP", "TODAY", "Words", "changed", "found", "only", "part", "sound", "stack"]
 
 TODAY: Final = date(2026, 1, 31)
 GONE: Final = object()
 """Takes a key away."""
 
 Words = dict[str, object]
+
+SWEEP: Final[Words] = {
+    "tenant": "train",
+    "model": "digits",
+    "trials": 6,
+    "parallelism": 2,
+    "space": {
+        "learningRate": {"type": "float", "low": 0.0001, "high": 0.01, "log": True},
+        "batchSize": {"type": "categorical", "choices": [32, 64]},
+    },
+    "resources": {"cpu": 1, "memory": "2Gi"},
+}
+"""A sound sweep; the sound stack's quotas have no room for it."""
 
 
 def sound() -> Words:

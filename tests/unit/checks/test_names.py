@@ -50,7 +50,8 @@ def test_models_of_other_tenants_and_with_names_like_policies_pass() -> None:
 
 
 def test_the_names_are_those_that_components_give() -> None:
-    changes = (ROOMY, ("models.fetched", FETCHED))
+    gang: Words = {**part("trainingJobs", "digits"), "tenant": "serve", "workers": 2}
+    changes = (ROOMY, ("models.fetched", FETCHED), ("trainingJobs.gang", gang))
     parsed = parse(changed(*changes)).settings
     expected = {(one.kind, one.namespace, one.name) for one in named_objects(parsed, make_plan(parsed))}
     objects = [one for one in record_changed(*changes).objects() if one.inputs["metadata"].get("namespace")]
@@ -70,6 +71,24 @@ def test_a_run_whose_pods_would_have_too_long_names_is_refused() -> None:
     assert finding.fix == "shorten the name or the version by 1"
     assert found(ROOMY, (f"trainingJobs.{LONG}", {**job, "version": 10**14})) == ()
     assert found(ROOMY, (f"trainingJobs.{LONG[1:]}", job)) == ()
+
+
+@pytest.mark.parametrize(("workers", "longest"), [(2, 10**13 - 1), (10, 10**13 - 1), (11, 10**12 - 1)])
+def test_the_index_of_a_worker_counts_in_its_pods_name(workers: int, longest: int) -> None:
+    gang: Words = {**part("trainingJobs", "digits"), "tenant": "serve", "version": longest, "workers": workers}
+    gang["resources"] = {"cpu": 1, "memory": "1Gi"}
+    assert found(ROOMY, (f"trainingJobs.{LONG}", gang)) == ()
+    assert only("name-length", ROOMY, (f"trainingJobs.{LONG}", {**gang, "version": longest + 1})).path
+
+
+def test_workers_and_a_model_do_not_meet_in_one_service() -> None:
+    gang: Words = {**part("trainingJobs", "digits"), "tenant": "serve", "workers": 2}
+    model = ("models.digits-v3-workers", FETCHED)
+    assert (
+        "makes the Service digits-v3-workers"
+        in only("object-name", ROOMY, ("trainingJobs.digits", gang), model).message
+    )
+    assert found(ROOMY, ("trainingJobs.digits", gang)) == ()
 
 
 def test_a_version_that_json_would_round_is_refused() -> None:

@@ -11,6 +11,8 @@ ROOMY = (
     {"requests": {"cpu": 900, "memory": "900Gi", "gpu": 900}, "limits": {"cpu": 900, "memory": "900Gi"}},
 )
 
+ROOMY_TRAINING = ("tenants.train.quota", ROOMY[1])
+
 
 def test_a_minimum_above_the_maximum_is_refused_with_both() -> None:
     finding = only("autoscaling-bounds", ROOMY, ("models.digits.autoscaling.minReplicas", 4))
@@ -155,6 +157,26 @@ def test_a_batch_smaller_than_the_gpus_is_refused_with_their_number() -> None:
 @pytest.mark.parametrize(("gpus", "batch"), [(2, 64), (1, 65), (0, 65)])
 def test_a_batch_that_divides_passes(gpus: int, batch: int) -> None:
     assert found(("trainingJobs.digits.args", {"batchSize": batch}), ("trainingJobs.digits.gpus", gpus)) == ()
+
+
+@pytest.mark.parametrize(
+    ("gpus", "shown", "each", "near"),
+    [(0, "3 workers leaves 2", "worker", "63 or 66"), (2, "(3 workers x 2 GPUs) leaves 5", "GPU", "60 or 66")],
+)
+def test_a_batch_is_divided_among_all_devices_of_all_workers(gpus: int, shown: str, each: str, near: str) -> None:
+    gang = (ROOMY_TRAINING, ("trainingJobs.digits.workers", 3), ("trainingJobs.digits.gpus", gpus))
+    finding = only("batch-size", *gang, ("trainingJobs.digits.args", {"batchSize": 65}))
+    assert finding.message.startswith(f"batchSize 65 / {shown}: each {each} takes")
+    assert finding.fix == f"use {near}"
+    assert found(*gang, ("trainingJobs.digits.args", {"batchSize": 66})) == ()
+
+
+def test_retries_of_several_workers_wait_for_the_kubelet() -> None:
+    gang = (ROOMY_TRAINING, ("trainingJobs.digits.workers", 2))
+    finding = only("retries", *gang, ("trainingJobs.digits.deadline", "70s"))
+    assert "the waits before 4 retries, 0 + 10 + 20 + 40 s, are 1m10s >= deadline 1m10s" in finding.message
+    assert finding.fix.startswith("lower backoffLimit to 3, ")
+    assert found(*gang, ("trainingJobs.digits.deadline", "71s")) == ()
 
 
 def test_retries_that_outlast_the_deadline_are_refused_with_the_sum() -> None:

@@ -3,8 +3,10 @@ from collections.abc import Iterator
 import pytest
 
 from tests.unit.recorder import Recorder, Tree, committed_platform, record_changed, sound_platform
+from tests.unit.words import SWEEP
 
 FETCH = {"url": "https://models.example.org/d.tar.gz", "sha256": "ab" * 32}
+ROOMY = {"requests": {"cpu": 90, "memory": "90Gi", "gpu": 90}, "limits": {"cpu": 90, "memory": "90Gi"}}
 ALLOWED_VOLUMES = {
     "configMap",
     "csi",
@@ -21,6 +23,9 @@ def platforms() -> Iterator[Recorder]:
     yield from map(committed_platform, ("local", "dev", "prod"))
     yield sound_platform()
     yield record_changed(("models.digits.tracks.stable.fetch", FETCH))
+    yield record_changed(("tenants.train.tensorboard", {}), ("tenants.train.quota", ROOMY))
+    yield record_changed(("tenants.train.quota", ROOMY), ("trainingJobs.digits.workers", 2))
+    yield record_changed(("tenants.train.quota", ROOMY), ("sweeps.rates", SWEEP))
 
 
 def tenants_pods() -> list[tuple[str, Tree]]:

@@ -1,13 +1,22 @@
+import functools
 import json
 
 import pulumi
 import pytest
 
-from contract.run import RunEnvironment
+from contract.run import RunEnvironment, alive_probe
 from tests.unit.recorder import Recorder, Resource, Tree, committed_platform, record_changed, sound_platform
 from tests.unit.words import DIGEST
 
 JOB = "trainingJobs.digits"
+ROOMY = {"requests": {"cpu": 90, "memory": "90Gi", "gpu": 90}, "limits": {"cpu": 90, "memory": "90Gi"}}
+POLICY = "networking.k8s.io/v1:NetworkPolicy"
+
+
+@functools.cache
+def gang() -> Recorder:
+    """The run with two workers."""
+    return record_changed(("tenants.train.quota", ROOMY), (f"{JOB}.workers", 2), (f"{JOB}.backoffLimit", 3))
 
 
 def job(platform: Recorder, run: str = "digits-v3") -> Resource:
@@ -72,6 +81,21 @@ def test_it_ends_by_reasons_the_provider_waits_for() -> None:
     )
     for hanging in ("ttlSecondsAfterFinished", "suspend", "backoffLimitPerIndex", "completionMode", "successPolicy"):
         assert hanging not in spec
+
+
+def test_a_first_process_that_stopped_is_found_and_ended_without_grace() -> None:
+    for platform in (sound_platform(), gang()):
+        liveness, startup = container(platform)["livenessProbe"], container(platform)["startupProbe"]
+        assert liveness["exec"]["command"] == startup["exec"]["command"] == list(alive_probe())
+        assert (liveness["periodSeconds"], liveness["failureThreshold"]) == (5, 1)
+        assert liveness["terminationGracePeriodSeconds"] == 1
+        assert startup["periodSeconds"] * startup["failureThreshold"] == 60
+        assert "terminationGracePeriodSeconds" not in startup
+
+
+def test_a_stall_timeout_reaches_the_run_where_one_is_given() -> None:
+    assert environment(record_changed((f"{JOB}.stallTimeout", "2m")))["TFK8S_STALL_TIMEOUT"] == "120"
+    assert "TFK8S_STALL_TIMEOUT" not in environment(sound_platform())
 
 
 def test_a_failed_run_is_retried_four_times_unless_said() -> None:
@@ -187,3 +211,53 @@ def test_a_new_version_is_a_new_run_beside_the_old_words() -> None:
     platform = record_changed((f"{JOB}.version", 4), ("models.digits.tracks.stable.version", 3))
     assert platform.all("batch/v1:Job")[0].name == "digits-v4"
     assert job(sound_platform()).urn not in platform.urns()
+
+
+def test_several_workers_are_one_indexed_job_whose_containers_start_again_in_place() -> None:
+    spec = job(gang()).inputs["spec"]
+    assert (spec["completionMode"], spec["completions"], spec["parallelism"]) == ("Indexed", 2, 2)
+    assert spec["backoffLimit"] == 6, "each worker may be tried three times, and their restarts count together"
+    assert spec["template"]["spec"]["restartPolicy"] == "OnFailure"
+    for hanging in ("podFailurePolicy", "ttlSecondsAfterFinished", "backoffLimitPerIndex", "successPolicy"):
+        assert hanging not in spec
+
+
+def test_workers_know_each_other_by_names_that_kubernetes_gives_them() -> None:
+    run = RunEnvironment.from_env({**environment(gang()), "JOB_COMPLETION_INDEX": "1"})
+    assert run.peers == (
+        "digits-v3-0.digits-v3-workers.train.svc:2222",
+        "digits-v3-1.digits-v3-workers.train.svc:2222",
+    )
+    assert (run.definition.workers, run.is_chief) == (2, False)
+    assert pod(gang())["subdomain"] == "digits-v3-workers"
+    service = gang().one("core/v1:Service", "digits-v3-workers")
+    assert (service.object_name, service.inputs["metadata"]["namespace"]) == ("digits-v3-workers", "train")
+    assert service.inputs["spec"]["clusterIP"] == "None"
+    assert service.inputs["spec"]["publishNotReadyAddresses"] is True
+    labels = job(gang()).inputs["spec"]["template"]["metadata"]["labels"]
+    assert service.inputs["spec"]["selector"].items() <= labels.items()
+
+
+def test_only_the_runs_own_pods_reach_the_workers_port() -> None:
+    policy = gang().one(POLICY, "digits-v3-workers").inputs
+    pods = {"matchLabels": gang().one("core/v1:Service", "digits-v3-workers").inputs["spec"]["selector"]}
+    ports = [{"port": 2222, "protocol": "TCP"}]
+    assert policy["metadata"]["namespace"] == "train"
+    assert policy["spec"] == {
+        "podSelector": pods,
+        "policyTypes": ["Ingress", "Egress"],
+        "ingress": [{"from": [{"podSelector": pods}], "ports": ports}],
+        "egress": [{"to": [{"podSelector": pods}], "ports": ports}],
+    }
+    assert pods["matchLabels"]["app.kubernetes.io/version"] == "3"
+
+
+def test_workers_start_when_their_network_stands() -> None:
+    for kind in ("core/v1:Service", POLICY):
+        assert gang().waits_for(job(gang()), gang().one(kind, "digits-v3-workers"))
+
+
+def test_one_worker_needs_no_name_and_no_way_to_others() -> None:
+    assert "subdomain" not in pod(sound_platform())
+    assert "TFK8S_PEERS" not in environment(sound_platform())
+    assert all("workers" not in one.name for one in sound_platform().resources)

@@ -5,16 +5,23 @@ from pathlib import Path
 
 import pytest
 
+from contract import sweep
 from contract.exits import Exit
 from contract.fetch import FetchEnvironment
 from contract.run import GANG_VARIABLES, VARIABLES
 
 PAGE = (Path(__file__).resolve().parents[3] / "docs" / "training-image.md").read_text()
+SWEEP = PAGE.partition("## Environment of a trial")[2].partition("\n## ")[0]
 
 
 @pytest.mark.parametrize("variable", [*VARIABLES, *GANG_VARIABLES])
 def test_every_variable_of_a_run_is_documented(variable: str) -> None:
     assert f"| `{variable}` |" in PAGE
+
+
+@pytest.mark.parametrize("variable", sweep.VARIABLES)
+def test_every_variable_of_a_trial_is_documented(variable: str) -> None:
+    assert f"| `{variable}` |" in SWEEP
 
 
 def test_every_variable_of_the_check_is_documented() -> None:

@@ -16,7 +16,7 @@ def test_every_key_has_a_meaning() -> None:
 
 def test_keys_types_defaults_and_meanings_are_said_as_one_writes_them() -> None:
     assert (
-        "| `trainingJobs.<name>.backoffLimit` | whole number from 0 | `4` | How often a failed pod is tried again. |"
-        in reference()
+        "| `trainingJobs.<name>.backoffLimit` | whole number from 0 | `4` | How often a failed pod is tried again; of "
+        "several workers, each. |" in reference()
     )
     assert "| `models.<name>.expose` | keys | `{clusterIP: {fromNamespaces: []}}` |" in reference()
