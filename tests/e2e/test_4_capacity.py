@@ -98,7 +98,7 @@ def test_a_stack_that_just_fits_reaches_its_maximum_and_changes_there(platform: 
     fitting = at_maximum()
     assert examined(fitting).valid
     assert platform.up(fitting).status == 0
-    assert platform.replicas() == REPLICAS
+    until("the autoscaler wants the new minimum", 60, lambda: platform.replicas() == REPLICAS)
     before = refusals(platform)
     servers = platform.serving_pods()
     until("nothing drains", 30, lambda: len(platform.get(PODS)["items"]) == REPLICAS)
@@ -112,7 +112,7 @@ def test_a_stack_that_just_fits_reaches_its_maximum_and_changes_there(platform: 
 
     following = at_maximum(**CHANGED)
     assert platform.up(following).status == 0
-    assert platform.replicas("digits-v2") == REPLICAS
+    until("the autoscaler wants the minimum", 60, lambda: platform.replicas("digits-v2") == REPLICAS)
     assert watcher.most == worst(following)[0].pods, "the worst case, which is the whole quota"
     assert refusals(platform) == before
 

@@ -84,6 +84,7 @@ def test_a_server_that_does_not_answer_is_refused_in_seconds(platform: Platform,
 
 
 def test_the_right_cluster_passes(platform: Platform, uid: str) -> None:
+    assert platform.up(on(kubeSystemUid=uid)).status == 0  # whatever was tried before
     done = platform.up(on(kubeSystemUid=uid))
     assert done.status == 0, done.text
     assert set(done.stack_changes()) == {"unchanged"}
