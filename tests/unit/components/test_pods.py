@@ -33,7 +33,7 @@ def tenants_pods() -> list[tuple[str, Tree]]:
     return [
         (f"{one.name} {index}", spec)
         for index, platform in enumerate(platforms())
-        for one, spec in platform.pods()
+        for one, spec in sorted(platform.pods(), key=lambda pod: pod[0].urn)  # the order of registration varies
         if one.inputs["metadata"]["namespace"] != "nvidia-device-plugin"
     ]
 

@@ -12,7 +12,7 @@ import pytest
 from contract.exits import Exit
 from contract.run import RunDefinition, RunEnvironment, alive_probe
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 
 WATCH = """
 import sys; from pathlib import Path
