@@ -24,7 +24,7 @@ ACCESS = Access(
 
 
 def cluster(uid: str | None = UID, *, kubeconfig: str | None = None) -> ClusterSettings:
-    return ClusterSettings(context="prod", kubeconfig=kubeconfig, kubeSystemUid=uid)  # type: ignore[call-arg]
+    return ClusterSettings(context="prod", kubeconfig=kubeconfig, kubeSystemUid=uid)  # pyright: ignore[reportCallIssue] - the alias, made by a function
 
 
 @pytest.fixture
