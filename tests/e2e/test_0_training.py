@@ -1,6 +1,7 @@
-"""One tiny real training on two pretend GPUs, and what it published. TensorFlow is imported once for all of it."""
+"""One tiny real training on two pretend GPUs, in a process of its own, and what it published."""
 
 import math
+import multiprocessing
 from collections.abc import Callable
 from contextlib import redirect_stdout
 from dataclasses import dataclass
@@ -47,9 +48,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     run = RunEnvironment(
         model="digits", version=1, definition=DEFINITION, gpu_mode="pretend", image="train@sha256:1", store=str(root)
     )
-    said = StringIO()
-    with redirect_stdout(said):
-        last = run_once(run, store.staging_path(root, "digits", 1))
+    with multiprocessing.get_context("spawn").Pool(1) as process:  # TensorFlow splits its CPU once in a process
+        said = process.apply(_train, (run,))
     manifest = store.verify(root / "digits" / "1", model="digits", version=1)
     from training.untyped import tf  # noqa: PLC0415  not before it is needed, like the code under test
 
@@ -60,7 +60,14 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
         # The signature does not keep the loaded model alive.
         return loaded.signatures["serving_default"](pixels=tf.constant(pixels))["probabilities"].numpy()
 
-    return Trained(run, [*said.getvalue().splitlines(), last], manifest, load(), predict, signature)
+    return Trained(run, said, manifest, load(), predict, signature)
+
+
+def _train(run: RunEnvironment) -> list[str]:
+    said = StringIO()
+    with redirect_stdout(said):
+        last = run_once(run, store.staging_path(Path(run.store), "digits", 1))
+    return [*said.getvalue().splitlines(), last]
 
 
 def test_a_session_loads_it_which_is_how_tensorflow_serving_does(trained: Trained) -> None:
@@ -160,15 +167,15 @@ def test_a_disk_that_fills_up_during_the_export_is_said_in_plain_words(
     trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from training.model import build, export  # noqa: PLC0415  imports TensorFlow
-    from training.untyped import tf  # noqa: PLC0415  as above
+    from training.untyped import keras, tf  # noqa: PLC0415  as above
 
-    def save(*_: object, **__: object) -> None:
+    def write_out(*_: object, **__: object) -> None:
         raise tf.errors.UnknownError(
             None, None, "{{function_node __wrapped__SaveV2}} x; No space left on device [Op:SaveV2]"
         )
 
     assert trained
-    monkeypatch.setattr(tf.saved_model, "save", save)
+    monkeypatch.setattr(type(keras.export.ExportArchive()), "write_out", write_out)
     with pytest.raises(OSError, match="No space left on device") as caught:
         export(build(trained.digits), trained.digits, tmp_path)
     assert caught.value.strerror == "No space left on device"
@@ -186,7 +193,7 @@ def test_progress_ends_as_published_with_every_epoch(trained: Trained) -> None:
 
 
 def any_devices(_gpus: int, _mode: str, *, deterministic: bool) -> Any:
-    """Devices cannot be configured twice in one process."""
+    """Devices cannot be configured once TensorFlow has used one."""
     from training.untyped import tf  # noqa: PLC0415  imports TensorFlow
 
     assert not deterministic
