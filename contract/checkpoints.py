@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final, cast
 
 from contract.files import first, flush, flush_one, listed, problems
-from contract.manifest import FileEntry
+from contract.manifest import FileEntry, entries
 from contract.run import RunDefinition, RunError
 from contract.store import StoreError, unwritable
 
@@ -162,29 +162,21 @@ def _remove_old(directory: Path, keep: int) -> None:
         shutil.rmtree(leftover, ignore_errors=True)
 
 
-def _parse(text: bytes) -> tuple[Checkpoint, list[FileEntry]]:
+def _parse(text: bytes) -> tuple[Checkpoint, tuple[FileEntry, ...]]:
     document = cast("object", json.loads(text))
     if not isinstance(document, dict):
         raise ValueError("must be a JSON object")
     fields = cast("dict[str, object]", document)
     if fields.get("schemaVersion") != _SCHEMA_VERSION:
         raise ValueError(f"schemaVersion is {fields.get('schemaVersion')!r}; this program reads {_SCHEMA_VERSION}")
-    step, digest, state, files = (fields.get(key) for key in ("step", "dataDigest", "state", "files"))
+    step, digest, state = (fields.get(key) for key in ("step", "dataDigest", "state"))
     if not isinstance(step, int) or not isinstance(digest, str) or not isinstance(state, dict):
         raise ValueError("step, dataDigest or state is missing or of a wrong type")
-    if not isinstance(files, list):
-        raise ValueError("files is missing")
     try:
         definition = RunDefinition.of(fields.get("definition"))
     except RunError as error:
         raise ValueError(f"definition: {error}") from None
-    entries: list[FileEntry] = []
-    for item in cast("list[dict[str, object]]", files):
-        entry = FileEntry(path=str(item["path"]), size=cast("int", item["size"]), sha256=str(item["sha256"]))
-        if entry.path.startswith("/") or ".." in entry.path.split("/"):
-            raise ValueError(f"files: path {entry.path!r} leaves the checkpoint's directory")
-        entries.append(entry)
     checkpoint = Checkpoint(
         step=step, definition=definition, data_digest=digest, state=cast("dict[str, object]", state)
     )
-    return checkpoint, entries
+    return checkpoint, entries(fields)

@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import os
+import secrets
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -79,6 +80,10 @@ def flush_one(path: Path) -> None:
 
 def write_whole(path: Path, text: str) -> None:
     """Write a small file so that a reader sees the old text or the new one, never a part."""
-    temporary = path.with_name(f".tmp-{path.name}-{os.getpid()}")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
+    # Not the process id: it is the same in every container.
+    temporary = path.with_name(f".tmp-{path.name}-{secrets.token_hex(4)}")
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

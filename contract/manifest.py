@@ -107,7 +107,7 @@ class Manifest:
             data_digest=_digest(fields, "dataDigest"),
             tensorflow_version=_text(fields, "tensorflowVersion"),
             created=_time(fields, "created"),
-            files=_files(fields),
+            files=entries(fields),
         )
 
 
@@ -151,11 +151,16 @@ def _metrics(fields: Mapping[str, object]) -> dict[str, float]:
     return cast("dict[str, float]", metrics)
 
 
-def _files(fields: Mapping[str, object]) -> tuple[FileEntry, ...]:
+def entries(fields: Mapping[str, object]) -> tuple[FileEntry, ...]:
+    """What `files` lists, in a manifest or a checkpoint's list.
+
+    Raises:
+        ManifestError: It is missing or empty, or an entry is not valid, leads out of the directory or stands twice.
+    """
     items = fields.get("files")
     if not isinstance(items, list) or not items:
         raise ManifestError("files is missing or empty: must list every file of the version")
-    entries: list[FileEntry] = []
+    found: list[FileEntry] = []
     for item in cast("list[object]", items):
         if not isinstance(item, dict):
             raise ManifestError(f"files: {item!r} must be an object with path, size and sha256")
@@ -163,13 +168,13 @@ def _files(fields: Mapping[str, object]) -> tuple[FileEntry, ...]:
         path = _text(fields_of_item, "path")
         if not _is_inside(path):
             raise ManifestError(f"files: path {path!r} leaves the version's directory or is not a plain relative path")
-        entries.append(
+        found.append(
             FileEntry(path=path, size=_whole(fields_of_item, "size"), sha256=_digest(fields_of_item, "sha256"))
         )
-    paths = [entry.path for entry in entries]
+    paths = [entry.path for entry in found]
     if len(set(paths)) != len(paths):
         raise ManifestError(f"files: {next(path for path in paths if paths.count(path) > 1)} is listed twice")
-    return tuple(entries)
+    return tuple(found)
 
 
 def _is_inside(path: str) -> bool:

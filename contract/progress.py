@@ -5,6 +5,7 @@ as none.
 """
 
 import json
+import math
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -41,11 +42,11 @@ class EpochProgress:
         """Read back what `words` gave.
 
         Raises:
-            ValueError: Something is missing or no number.
+            ValueError: Something is missing or no finite number.
         """
         words = cast("dict[str, object]", raw) if isinstance(raw, dict) else {}
         values = {field.name: words.get(_camel(field.name)) for field in fields(cls)}
-        if not all(isinstance(value, int | float) for value in values.values()):
+        if not all(isinstance(value, int | float) and math.isfinite(value) for value in values.values()):
             raise ValueError(f"epoch {raw!r} is not complete")
         numbers = cast("dict[str, float]", values)
         return cls(**{**numbers, "epoch": int(numbers["epoch"])})  # pyright: ignore[reportArgumentType] - just made int
@@ -147,7 +148,7 @@ def read(path: Path) -> Progress | None:
             history=tuple(EpochProgress.of(epoch) for epoch in cast("list[object]", document["history"])),
             updated=str(document["updated"]),
         )
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, OverflowError):
         return None
 
 

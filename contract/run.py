@@ -19,6 +19,12 @@ GPU_MODES: Final = ("exclusive", "timeSlicing", "mps", "mig", "pretend")
 LARGEST_VERSION: Final = 2**63 - 1
 """TensorFlow Serving reads versions as int64."""
 
+LARGEST_SEED: Final = 2**32 - 1
+"""What NumPy's seed takes."""
+
+MOST_WORKERS: Final = 512
+"""The names of all must fit into one variable, which Linux bounds at 128 KiB (MAX_ARG_STRLEN); one has up to 177."""
+
 VARIABLES: Final = {
     "TFK8S_MODEL": "the model's name in the store",
     "TFK8S_VERSION": "the version to train, a number from 1",

@@ -60,11 +60,12 @@ def remove_leftovers(root: Path, model: str, version: int) -> list[str]:
     """Remove what crashed attempts at this version left behind, and return the names.
 
     Should such an attempt still run (a pod on a node that was lost and came back), its rename fails and it publishes
-    nothing: the newest attempt owns the version.
+    nothing: the newest attempt owns the version. What cannot be removed, as it is being removed by the attempt itself
+    or a network file system keeps it while it is open, is no version and does no harm.
     """
     leftovers = sorted((root / model).glob(f".tmp-{version}-*"))
     for leftover in leftovers:
-        shutil.rmtree(leftover)
+        shutil.rmtree(leftover, ignore_errors=True)
     return [leftover.name for leftover in leftovers]
 
 

@@ -11,10 +11,10 @@ from typing import Final, cast
 from rich.console import Console
 
 from infra.overrides import Words, stack_file_words
-from ops.difference import plan_between
-from ops.difference_base import base_recording, default_ref, with_context
-from ops.difference_step import Step
-from ops.difference_text import as_json, show, summary
+from ops.difference.base import base_recording, default_ref, with_context
+from ops.difference.plan import plan_between
+from ops.difference.step import Step
+from ops.difference.text import as_json, show, summary
 from ops.recording import Recording, record
 from ops.stackfile import ROOT
 from ops.verb import Verbs, add_stack_parser, stack_words

@@ -128,6 +128,6 @@ def _listening(recording: Recording) -> logging.Logger:
         def emit(self, record: logging.LogRecord) -> None:
             recording.warnings.append(record.getMessage())
 
-    logger = logging.Logger("program")
+    logger = logging.Logger("program", logging.WARNING)
     logger.addHandler(Listener(logging.WARNING))
     return logger

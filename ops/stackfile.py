@@ -48,7 +48,8 @@ class StackFile:
         self.text = text
         self._edited = text
         try:
-            words_of(text)
+            self._words = words_of(text)
+            """What the edited text says."""
         except YamlError as error:
             msg = f"{path}{error.place} is no stack file: {error}"
             raise CommandError(msg) from None
@@ -70,7 +71,7 @@ class StackFile:
 
     def get(self, keys: KeyPath) -> object:
         """The value at a key path of the edited file; None where there is none."""
-        here: object = words_of(self._edited)
+        here = cast("object", self._words)
         for key in keys:
             here = cast("Mapping[str, object]", here).get(key) if isinstance(here, Mapping) else None
         return here
@@ -86,12 +87,12 @@ class StackFile:
         if span is None:
             msg = f"{self.path}: there is no single value at {'.'.join(keys[1:])}"
             raise CommandError(msg)
-        expected = copy.deepcopy(words_of(before))
+        expected = copy.deepcopy(self._words)
         _put(expected, keys, value)
         for spelling in _spellings(value, before[span.start]):
             after = before[: span.start] + spelling + before[span.end :]
             if _says(after, expected):
-                self._edited = after
+                self._edited, self._words = after, expected
                 return
         msg = f"{self.path}:{span.line}: {'.'.join(keys[1:])} cannot be replaced by itself; edit it by hand"
         raise CommandError(msg)
@@ -112,12 +113,12 @@ class StackFile:
         if span is None:
             msg = f"{self.path}: there is no single value at {'.'.join((*keys[1:-1], after))} to add {keys[-1]} behind"
             raise CommandError(msg)
-        expected = copy.deepcopy(words_of(before))
+        expected = copy.deepcopy(self._words)
         _put(expected, keys, value)
         for spelling in _spellings(value, ""):
             text = _with_pair(before, span, f"{keys[-1]}: {spelling}")
             if _says(text, expected):  # a key that is there already would be there twice, which is no YAML
-                self._edited = text
+                self._edited, self._words = text, expected
                 return
         msg = f"{self.path}:{span.line}: {'.'.join(keys[1:])} cannot be added by itself; edit it by hand"
         raise CommandError(msg)

@@ -3,13 +3,10 @@
 from dataclasses import dataclass
 
 from contract.exits import Exit, Failure
-from contract.run import RunDefinition
+from contract.run import LARGEST_SEED, RunDefinition
 
 DIGITS = "digits"
 """The `data` that ships inside the image."""
-
-LARGEST_SEED = 2**32 - 1
-"""What NumPy's seed takes."""
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from datetime import date
 from infra.checks.report import error
 from infra.finding import Finding
 from infra.plan import Plan
-from infra.settings import Settings
+from infra.settings import GpuSettings, Settings
 from infra.settings.standin import Location
 
 _SHARING = ("timeSlicing", "mps")
@@ -43,6 +43,7 @@ def gpus_are_shared_soundly(settings: Settings, plan: Plan, today: date) -> Iter
                     f"asks for {count} slices in mode mig; CUDA shows a process no more than 1",
                     "ask for 1, or use mode exclusive",
                 )
+    yield from _workers_on_parts(settings, gpu)
     if gpu.mode not in _SHARING:
         if gpu.pods_per_gpu is not None:
             yield error(
@@ -67,6 +68,20 @@ def gpus_are_shared_soundly(settings: Settings, plan: Plan, today: date) -> Iter
                 f"asks for {count} shares in mode {gpu.mode}; the device plugin refuses a pod more than 1 "
                 "(failRequestsGreaterThanOne)",
                 "ask for 1, or use mode exclusive",
+            )
+
+
+def _workers_on_parts(settings: Settings, gpu: GpuSettings) -> Iterator[Finding]:
+    """NCCL takes a device once (https://github.com/NVIDIA/nccl/issues/418), and the scheduler does not know that."""
+    parts = {"timeSlicing": "shares", "mps": "shares", "mig": "slices"}.get(gpu.mode)
+    for name, job in settings.training_jobs.items():
+        if parts is not None and job.workers > 1 and job.gpus:
+            yield error(
+                "gpu-sharing",
+                ("trainingJobs", name, "workers"),
+                f"{job.workers} workers may get {parts} of the same device in mode {gpu.mode}, and NCCL, by which they "
+                "exchange gradients, refuses that",
+                "use one worker, or mode exclusive, or train on the CPU (gpus: 0)",
             )
 
 

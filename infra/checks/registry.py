@@ -40,7 +40,7 @@ from infra.checks.store import handles_fit_tenants, one_kind_of_store
 from infra.checks.sweeps import sweeps_can_be_run, sweeps_have_declared_arguments
 from infra.checks.tensorflow import tensorflow_is_one_minor
 from infra.checks.tracks import served_versions_have_a_source, weights_sum_to_all
-from infra.checks.training import batch_divides, retries_fit_the_deadline
+from infra.checks.training import batch_divides, retries_fit_the_deadline, stalls_are_told_from_starts
 
 _SERVE: Final = "tenants.serve.quota"
 _MODEL: Final = "models.digits"
@@ -163,6 +163,12 @@ CHECKS: Final[tuple[Check, ...]] = (
     Check(id="pool-admission", find=queues_can_admit, example=_pooled({"gpu": 1})),
     Check(id="batch-size", find=batch_divides, example=((f"{_JOB}.args", {"batchSize": 65}),)),
     Check(id="retries", find=retries_fit_the_deadline, example=((f"{_JOB}.deadline", "2m"),)),
+    Check(
+        id="stall-timeout",
+        find=stalls_are_told_from_starts,
+        severities=("error", "warning"),
+        example=((f"{_JOB}.stallTimeout", "6h"),),
+    ),
     Check(id="drain", find=drain_fits, example=_model(requestTimeout="20s", drain={"gracePeriod": "29s"})),
     Check(id="start-up", find=usual_start_is_shorter, example=_model(coldStart="12m")),
     Check(

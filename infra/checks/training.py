@@ -1,14 +1,18 @@
-"""A run can use what it is given: its workers and GPUs, and its retries before the deadline."""
+"""A run can use what it is given: its workers and GPUs, its retries before the deadline, its stall timeout."""
 
 from bisect import bisect_left
 from collections.abc import Iterator
 from datetime import date
 from functools import partial
+from typing import Final
 
-from infra.checks.report import error
+from infra.checks.report import error, warning
 from infra.finding import Finding
 from infra.plan import Plan, backoff, waits
-from infra.settings import Settings, TrainingJobSettings
+from infra.settings import Duration, Settings, TrainingJobSettings
+
+_START: Final = Duration.parse("30s")
+"""In which a start makes its first step, TensorFlow's import included, unless disk or network are slow."""
 
 
 def batch_divides(settings: Settings, plan: Plan, today: date) -> Iterator[Finding]:
@@ -43,6 +47,29 @@ def retries_fit_the_deadline(settings: Settings, plan: Plan, today: date) -> Ite
             "it would end the run before the last one",
             f"lower backoffLimit to {possible}, or raise the deadline well above {total}",
         )
+
+
+def stalls_are_told_from_starts(settings: Settings, plan: Plan, today: date) -> Iterator[Finding]:
+    """A stall timeout ends before the run's deadline, and not before a start has made its first step."""
+    for name, job in settings.training_jobs.items():
+        stall, path = job.stall_timeout, ("trainingJobs", name, "stallTimeout")
+        if stall is None:
+            continue
+        if stall >= job.deadline:
+            yield error(
+                "stall-timeout",
+                path,
+                f"stallTimeout {stall} >= deadline {job.deadline}: the run would end before a hang is noticed",
+                "lower it, or raise the deadline to several times as much",
+            )
+        elif stall < _START:
+            yield warning(
+                "stall-timeout",
+                path,
+                f"stallTimeout {stall} < {_START}: a start without a step for so long is started again, and "
+                "after three the run fails",
+                f"raise it to {_START} or more, well above the longest pause between two steps",
+            )
 
 
 def _parts(job: TrainingJobSettings) -> tuple[str, str]:

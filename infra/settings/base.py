@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
+from contract.run import LARGEST_SEED
 from infra.settings.units import Duration, Quantity
 
 
@@ -74,6 +75,8 @@ LabelValue = Annotated[
 ]
 Labels = Mapping[str, LabelValue]
 
+Seed = Annotated[int, Field(ge=0, le=LARGEST_SEED)]
+DataVersion = Annotated[str, Field(min_length=1)]
 Version = Annotated[int, Field(ge=1)]
 """A version of a model: a number, trained once, never rewritten."""
 

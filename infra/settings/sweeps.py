@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, PlainValidator
 
 from contract.sweep import MOST_TRIALS
-from infra.settings.base import ContainerResources, Name, PositiveDuration, Section
+from infra.settings.base import ContainerResources, DataVersion, Name, PositiveDuration, Section, Seed
 from infra.settings.units import Duration
 from infra.settings.workloads import ArgumentValue, JobResources
 
@@ -83,10 +83,10 @@ class SweepSettings(Section):
     args: Mapping[str, ArgumentValue] | None = None
     """Arguments of every trial, beside the varied ones; those of the model's training job where not given."""
 
-    seed: Annotated[int, Field(ge=0)] | None = None
+    seed: Seed | None = None
     """Of all random numbers of every trial; the training job's where not given."""
 
-    data_version: str | None = None
+    data_version: DataVersion | None = None
     """Which data to train on; the training job's choice where not given."""
 
     gpus: Annotated[int, Field(ge=0)] = 0

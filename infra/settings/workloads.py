@@ -6,14 +6,17 @@ from typing import Annotated
 
 from pydantic import Field, PlainValidator
 
+from contract.run import MOST_WORKERS
 from infra.settings.base import (
     ContainerResources,
     CpuMemory,
+    DataVersion,
     Labels,
     Name,
     OneOf,
     PositiveDuration,
     Section,
+    Seed,
     Version,
     matching,
 )
@@ -62,7 +65,7 @@ class TrainingJobSettings(Section):
     attempt: Annotated[int, Field(ge=1)] = 1
     """Raise it to run a failed version again."""
 
-    workers: Annotated[int, Field(ge=1)] = 1
+    workers: Annotated[int, Field(ge=1, le=MOST_WORKERS)] = 1
     """Pods that train together; more than one train with MultiWorkerMirroredStrategy."""
 
     gpus: Annotated[int, Field(ge=0)] = 0
@@ -78,10 +81,10 @@ class TrainingJobSettings(Section):
     backoff_limit: Annotated[int, Field(ge=0)] = 4
     """How often a failed pod is tried again; of several workers, each."""
 
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Seed = 0
     """Of all random numbers of the run."""
 
-    data_version: str | None = None
+    data_version: DataVersion | None = None
     """Which data to train on; the training code's own choice where not given."""
 
     args: Mapping[str, ArgumentValue] = {}

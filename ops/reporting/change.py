@@ -15,7 +15,7 @@ from infra.overrides import Words, stack_file_words
 from infra.plan import Plan
 from infra.settings import Money
 from ops.compatibility import Schema, added, incompatible
-from ops.difference_step import Step
+from ops.difference.step import Step
 from ops.problem import CommandError
 from ops.reporting.amounts import difference, money
 from ops.stackfile import ROOT

@@ -5,8 +5,8 @@ from typing import Final
 
 from infra.checks import Examined
 from infra.finding import Finding
-from ops.difference_step import Step
-from ops.difference_text import is_alarming, step_text, summary
+from ops.difference.step import Step
+from ops.difference.text import is_alarming, step_text, summary
 from ops.reporting.amounts import count, money, share
 from ops.reporting.change import Change, ContractChange, cost_lines
 from ops.reporting.escape import code, fenced, plain

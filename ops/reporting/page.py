@@ -1,5 +1,6 @@
 """The page: one file that needs nothing else."""
 
+import functools
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -17,6 +18,7 @@ def page(facts: Facts) -> str:
     return _environment().get_template("report.html").render(facts=facts)
 
 
+@functools.cache
 def _environment() -> "Environment":
     # Imported here, for only this verb needs it and it takes a while.
     from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415 - see above

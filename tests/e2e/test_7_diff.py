@@ -14,9 +14,9 @@ from local.cluster import credentials
 from local.cluster.api import connect
 from local.progress import to_stdout
 from ops import cli
-from ops.difference import difference
-from ops.difference_base import with_context
-from ops.difference_step import Step
+from ops.difference.base import with_context
+from ops.difference.plan import difference
+from ops.difference.step import Step
 from ops.recording import Recording, record, run_recorded
 from ops.replacing import REFUSED
 from tests.e2e import immutable

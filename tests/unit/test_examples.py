@@ -69,5 +69,5 @@ def test_every_example_passes_without_waivers(name: str) -> None:
 
 
 def test_the_examples_are_found() -> None:
-    assert {"README.md block 1", "README.md block 2", "examples/dev-on-embedded.yaml"} <= set(EXAMPLES)
+    assert {"README.md block 1", "docs/tfjob.md block 2", "examples/dev-on-embedded.yaml"} <= set(EXAMPLES)
     assert any(set(words) >= REQUIRED for words in EXAMPLES.values())

@@ -143,6 +143,20 @@ def test_real_gpus_need_the_device_plugin() -> None:
     assert found(("images.devicePlugin", GONE), ("gpu.mode", "pretend")) == ()
 
 
+@pytest.mark.parametrize(
+    ("gpu", "takes"),
+    [({"mode": "timeSlicing", "podsPerGpu": 2}, "shares"), ({"mode": "mps", "podsPerGpu": 2}, "shares"),
+     ({"mode": "mig"}, "slices")],
+)  # fmt: skip
+def test_workers_that_may_get_parts_of_one_device_are_refused(gpu: object, takes: str) -> None:
+    one_each = (("gpu", gpu), ("trainingJobs.digits.gpus", 1), ROOMY_TRAINING)
+    finding = only("gpu-sharing", *one_each, ("trainingJobs.digits.workers", 2))
+    assert finding.path == "tfk8s:trainingJobs.digits.workers"
+    assert f"2 workers may get {takes} of the same device" in finding.message
+    assert found(*one_each) == ()
+    assert found(*one_each, ("trainingJobs.digits.workers", 2), ("trainingJobs.digits.gpus", 0)) == ()
+
+
 def test_a_batch_that_does_not_divide_by_the_gpus_is_refused_with_those_that_do() -> None:
     finding = only("batch-size", ("trainingJobs.digits.args", {"batchSize": 65}))
     assert finding.path == "tfk8s:trainingJobs.digits.args.batchSize"
@@ -212,6 +226,19 @@ def test_the_proposed_number_of_retries_fits_and_is_the_largest(limit: int, dead
         possible = int(refused[0].fix.removeprefix("lower backoffLimit to ").partition(",")[0])
         assert found(given_deadline, ("trainingJobs.digits.backoffLimit", possible)) == ()
         assert found(given_deadline, ("trainingJobs.digits.backoffLimit", possible + 1)) != ()
+
+
+def test_a_stall_timeout_that_the_deadline_outruns_is_refused_with_both() -> None:
+    finding = only("stall-timeout", ("trainingJobs.digits.stallTimeout", "6h"))
+    assert (finding.severity, finding.path) == ("error", "tfk8s:trainingJobs.digits.stallTimeout")
+    assert "stallTimeout 6h >= deadline 6h" in finding.message
+    assert found(("trainingJobs.digits.stallTimeout", "5h59m")) == ()
+
+
+def test_a_stall_timeout_that_a_start_may_outlast_is_a_warning() -> None:
+    finding = only("stall-timeout", ("trainingJobs.digits.stallTimeout", "29s"))
+    assert finding.severity == "warning"
+    assert found(("trainingJobs.digits.stallTimeout", "30s")) == ()
 
 
 def test_a_usual_start_longer_than_the_longest_is_refused() -> None:

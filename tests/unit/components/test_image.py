@@ -15,6 +15,7 @@ from tests.unit.recorder import (
     Recorder,
     Resource,
     Tree,
+    committed_platform,
     record_changed,
     record_program,
     sound_platform,
@@ -107,6 +108,12 @@ def promoted(outputs: Tree, *, preview: bool = False) -> Recorder:
     return record_changed(*FROM_DEV, stacks={DEV: outputs}, preview=preview)
 
 
+@functools.cache
+def promoted_once() -> Recorder:
+    """The image that the sound stack would build, run by another stack."""
+    return promoted(built().outputs)
+
+
 def images_of_ours(platform: Recorder) -> dict[str, str]:
     """What containers run that run the training image, by the pod's owner and the container's name."""
     return {
@@ -124,29 +131,29 @@ def refusal(outputs: Tree, *, preview: bool = False) -> str:
 
 
 def test_dev_builds_and_prod_runs_the_same_digest_everywhere() -> None:
-    dev = record_program("dev")
+    dev = committed_platform("dev")
     words = stack_file_words(ROOT / "Pulumi.prod.yaml", {})
     images = {**cast("Tree", words["images"]), "training": {"fromStack": DEV}}
     prod = record_program("prod", changes={"images": images}, stacks={DEV: dev.outputs})
     digest = f"registry.example.org/ml/train@{DIGEST}"
     assert set(images_of_ours(dev).values()) == {digest}
-    assert images_of_ours(prod) == dict.fromkeys(images_of_ours(record_program("prod")), digest)
+    assert images_of_ours(prod) == dict.fromkeys(images_of_ours(committed_platform("prod")), digest)
     assert len(images_of_ours(prod)) >= 2
     assert prod.outputs["training"]["digits"]["image"] == digest
 
 
 def test_an_image_of_another_stack_needs_neither_docker_nor_its_provider() -> None:
-    assert [one.type for one in promoted(built().outputs).resources if "docker" in one.type] == []
+    assert [one.type for one in promoted_once().resources if "docker" in one.type] == []
 
 
 def test_another_stack_is_read_by_the_name_in_the_stack_file_and_changed_by_nobody() -> None:
-    [reference] = promoted(built().outputs).all("pulumi:pulumi:StackReference")
+    [reference] = promoted_once().all("pulumi:pulumi:StackReference")
     assert reference.read
     assert reference.inputs == {"name": DEV}
 
 
 def test_the_origin_of_an_image_outlasts_promotions() -> None:
-    staging = promoted(built().outputs)
+    staging = promoted_once()
     prod = promoted(staging.outputs)
     assert prod.outputs["images"] == staging.outputs["images"] == built().outputs["images"]
     assert prod.outputs["images"]["training"]["built_by"] == "organization/tfk8s/test"
@@ -159,7 +166,7 @@ def test_an_image_given_by_digest_can_be_promoted_too() -> None:
 def test_a_preview_without_the_other_stack_still_plans_everything() -> None:
     preview = record_changed(*FROM_DEV, preview=True)
     assert run_image(preview) == UNKNOWN
-    assert preview.urns() == promoted(built().outputs).urns()
+    assert preview.urns() == promoted_once().urns()
 
 
 @pytest.mark.parametrize("preview", [True, False])

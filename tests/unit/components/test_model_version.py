@@ -128,8 +128,8 @@ def test_start_up_may_take_what_the_stack_file_says(startup: str, at_least: int)
 
 def test_the_engine_waits_for_a_whole_rollout() -> None:
     words = ((f"{MODEL}.startup", "10m"), (f"{MODEL}.autoscaling.maxReplicas", 3))
-    assert deployment(record_changed(*words)).create_timeout == f"{3 * 615}s"
-    assert deployment(record_changed(*words)).update_timeout == f"{3 * 615}s"
+    waited = deployment(record_changed(*words))
+    assert waited.create_timeout == waited.update_timeout == f"{3 * 615}s"
 
 
 def test_a_new_version_counts_as_ready_with_its_first_replicas_only() -> None:

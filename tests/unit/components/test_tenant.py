@@ -1,9 +1,15 @@
 import base64
+import functools
 import json
 
 from tests.unit.recorder import Recorder, Resource, committed_platform, record_changed, sound_platform
 
 REGISTRY = ("images.registries", {"ghcr.io": {"username": "robot", "password": "s3cret"}})
+
+
+@functools.cache
+def with_credentials() -> Recorder:
+    return record_changed(REGISTRY)
 
 
 def in_tenant(platform: Recorder, tenant: str) -> list[Resource]:
@@ -79,7 +85,7 @@ def test_the_service_account_mounts_no_token_and_pulls_without_credentials() -> 
 
 
 def test_given_credentials_the_service_account_pulls_with_them() -> None:
-    platform = record_changed(REGISTRY)
+    platform = with_credentials()
     account = platform.one("core/v1:ServiceAccount", "train-workload")
     secret = platform.one("core/v1:Secret", "train-pull")
     assert account.inputs["imagePullSecrets"] == [{"name": "train-pull-1a2b3c4d"}]
@@ -90,7 +96,7 @@ def test_given_credentials_the_service_account_pulls_with_them() -> None:
 
 
 def test_credentials_are_secret_for_pulumi_and_replaced_rather_than_changed() -> None:
-    secret = record_changed(REGISTRY).one("core/v1:Secret", "train-pull")
+    secret = with_credentials().one("core/v1:Secret", "train-pull")
     assert any(path.startswith("data") for path in secret.secrets)
     assert secret.inputs["immutable"] is True
     assert "name" not in secret.inputs["metadata"]

@@ -71,6 +71,16 @@ def rename_the_step(directory: Path) -> None:
     path.write_text(json.dumps(json.loads(path.read_text()) | {"step": 150}))
 
 
+def list_no_size(directory: Path) -> None:
+    path = directory / "checkpoint.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"files": [{"path": "variables"}]}))
+
+
+def list_no_object(directory: Path) -> None:
+    path = directory / "checkpoint.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"files": ["variables"]}))
+
+
 @pytest.mark.parametrize(
     ("damage", "reason"),
     [
@@ -80,6 +90,8 @@ def rename_the_step(directory: Path) -> None:
         (lose_the_list, "it has no checkpoint.json"),
         (cut_the_list, "checkpoint.json is not valid"),
         (rename_the_step, "checkpoint.json is of step 150"),
+        (list_no_size, "checkpoint.json is not valid: size is None: must be a whole number"),
+        (list_no_object, "checkpoint.json is not valid: files: 'variables' must be an object with path, size"),
     ],
 )
 def test_a_damaged_newest_falls_back_to_the_one_before_and_says_so(

@@ -127,6 +127,22 @@ def test_leftovers_of_this_version_are_removed_and_nothing_else(version: Path) -
     assert names(version.parent) == [".logs", ".tmp-22-cc", "1"]
 
 
+def test_a_leftover_that_somebody_else_removes_meanwhile_ends_nothing(
+    version: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leftover = version.parent / ".tmp-2-aa"
+    leftover.mkdir()
+    found = Path.glob
+
+    def gone_when_found(path: Path, pattern: str) -> list[Path]:
+        paths = list(found(path, pattern))
+        leftover.rmdir()
+        return paths
+
+    monkeypatch.setattr(Path, "glob", gone_when_found)
+    assert store.remove_leftovers(version.parents[1], "digits", 2) == [".tmp-2-aa"]
+
+
 def test_an_attempt_whose_files_were_taken_away_publishes_nothing(tmp_path: Path) -> None:
     def lose(directory: Path) -> None:
         write_model(directory)

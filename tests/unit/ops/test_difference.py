@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from ops.difference import difference
-from ops.difference_step import Step
+from ops.difference.plan import difference
+from ops.difference.step import Step
 from ops.recording import Answers, Resource
 from tests.unit.recorder import committed_platform, sound_platform
 

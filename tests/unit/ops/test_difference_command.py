@@ -12,10 +12,11 @@ import pytest
 from rich.console import Console
 from ruamel.yaml import YAML
 
-from ops import cli, difference_base
-from ops.difference_base import base_recording, context_digest, default_ref
-from ops.difference_step import FieldChange, Op, Step
-from ops.difference_text import as_json, show, step_text, summary
+from ops import cli
+from ops.difference import base
+from ops.difference.base import base_recording, context_digest, default_ref
+from ops.difference.step import FieldChange, Op, Step
+from ops.difference.text import as_json, show, step_text, summary
 from ops.problem import CommandError
 from ops.stackfile import ROOT
 
@@ -48,7 +49,7 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "Pulumi.bad.yaml").write_text("nothing: here\n")
     git(tmp_path, "add", ".")
     git(tmp_path, "commit", "--quiet", "--message", "first")
-    monkeypatch.setattr(difference_base, "ROOT", tmp_path)
+    monkeypatch.setattr(base, "ROOT", tmp_path)
     return tmp_path
 
 

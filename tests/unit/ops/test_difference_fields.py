@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ops.difference_fields import MISSING, Change, keeping, mapping, object_changes, plain_changes, written
+from ops.difference.fields import MISSING, Change, keeping, mapping, object_changes, plain_changes, written
 from ops.replacing import REFUSED, REPLACING, replacing_fields, touches
 
 RECORDED = Path(__file__).parents[1] / "local" / "plugins" / "plans.jsonl"

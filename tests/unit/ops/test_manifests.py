@@ -36,6 +36,7 @@ def with_credentials() -> Recording:
     return record(changed(LOGGED_IN))
 
 
+@functools.cache
 def read(text: str) -> Tree:
     return YAML(typ="safe", pure=True).load(text)  # pyright: ignore[reportUnknownMemberType] - ruamel.yaml is untyped
 

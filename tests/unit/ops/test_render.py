@@ -1,13 +1,14 @@
 import functools
 import json
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 
 from ops import cli, directory
 from ops.directory import MARKER
-from ops.recording import Answers, Recording, record
+from ops.manifests import files
+from ops.recording import Answers, Recording, Resource, record
 from tests.unit.words import changed
 
 
@@ -21,11 +22,22 @@ def from_memory(words: Mapping[str, object], *, stack: str, answers: Answers) ->
     return recorded(stack, json.dumps(words))
 
 
+texts: dict[tuple[int, ...], Mapping[PurePosixPath, str]] = {}
+
+
+def files_from_memory(objects: list[Resource], answers: Answers) -> Mapping[PurePosixPath, str]:
+    objects_seen = tuple(map(id, objects))  # they live as long as the recording above
+    if objects_seen not in texts:
+        texts[objects_seen] = files(objects, answers)
+    return texts[objects_seen]
+
+
 @pytest.fixture(autouse=True)
 def one_run_a_stack(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Most tests here are about directories; one run of the program for each stack is enough for them."""
     if request.function is not test_two_renders_are_equal_byte_for_byte:
         monkeypatch.setattr("ops.render.record", from_memory)
+        monkeypatch.setattr("ops.render.files", files_from_memory)
 
 
 def contents(root: Path) -> dict[str, bytes]:

@@ -10,8 +10,8 @@ from markdown_it import MarkdownIt
 from infra.checks import examine
 from infra.plan import Plan
 from ops.compatibility import Schema
-from ops.difference import plan_between
-from ops.difference_step import FieldChange, Step
+from ops.difference.plan import plan_between
+from ops.difference.step import FieldChange, Step
 from ops.reporting.change import Change, ContractChange, contract_change, cost_lines
 from ops.reporting.escape import code, fenced, plain
 from ops.reporting.facts import Source

@@ -1,5 +1,6 @@
 """The workflows as text: what each job may do, and that no secret meets code that nobody has read."""
 
+import functools
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -22,6 +23,7 @@ def text(name: str) -> str:
     return (WORKFLOWS / f"{name}.yml").read_text(encoding="utf-8")
 
 
+@functools.cache
 def workflow(name: str) -> Tree:
     return YAML(typ="safe", pure=True).load(text(name))  # pyright: ignore[reportUnknownMemberType] - ruamel.yaml is untyped
 

@@ -207,7 +207,7 @@ _values = st.recursive(
 )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(others=st.dictionaries(_names, _values, max_size=3), context=st.text(max_size=20), flow=st.booleans())
 def test_whatever_stands_beside_it_one_key_is_added_and_every_other_character_stays(
     tmp_path_factory: pytest.TempPathFactory, others: dict[str, object], context: str, flow: bool

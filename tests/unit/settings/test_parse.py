@@ -89,6 +89,11 @@ def test_an_argument_that_is_no_scalar_is_one_error_at_its_own_path() -> None:
     assert set(problems(("trainingJobs.digits.args", {"epochs": [1]}))) == {"tfk8s:trainingJobs.digits.args.epochs"}
 
 
+@pytest.mark.parametrize(("key", "value"), [("seed", 2**32), ("workers", 513), ("dataVersion", "")])
+def test_what_no_run_can_take_is_one_error_at_its_own_path(key: str, value: object) -> None:
+    assert set(problems((f"trainingJobs.digits.{key}", value))) == {f"tfk8s:trainingJobs.digits.{key}"}
+
+
 def test_a_wrong_name_is_one_error_at_its_own_path_in_words() -> None:
     (found,) = parse({**sound(), "trainingJobs": {}, "models": {"My_Model": part("models", "digits")}}).findings
     assert found.path == "tfk8s:models.My_Model"

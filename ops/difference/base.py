@@ -121,7 +121,7 @@ def _recorded(tree: Path, ref: str, stack: str, words: Words) -> Recording:
     with tempfile.TemporaryDirectory(prefix="tfk8s-diff-") as directory:
         request, answer = Path(directory) / "request.json", Path(directory) / "answer.json"
         request.write_text(json.dumps({"stack": stack, "words": words}), encoding="utf-8")
-        child = Path(__file__).with_name("difference_child.py")
+        child = Path(__file__).with_name("child.py")
         environment = {key: value for key, value in os.environ.items() if key != VARIABLE}  # in the words already
         try:
             done = subprocess.run(

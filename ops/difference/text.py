@@ -8,7 +8,7 @@ from typing import Final
 from rich.console import Console
 from rich.text import Text
 
-from ops.difference_step import OPS, FieldChange, Op, Step, Tree
+from ops.difference.step import OPS, FieldChange, Op, Step, Tree
 
 _MARKS: Final[dict[Op, str]] = {"create": "+", "update": "~", "replace": "+-", "delete": "-", "same": "!"}
 _STYLES: Final[dict[Op, str]] = {

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from ops.difference_fields import Change, mapping, written
-from ops.difference_step import KNOWN_AFTER_BUILD, Op
+from ops.difference.fields import Change, mapping, written
+from ops.difference.step import KNOWN_AFTER_BUILD, Op
 from ops.recording import Resource
 from ops.replacing import REFUSED, kind_of, touches
 

@@ -1,8 +1,8 @@
-"""Records the program of another checkout: run as a command by `ops.difference_base`, in a process of its own.
+"""Records the program of another checkout: run as a command by `ops.difference.base`, in a process of its own.
 
 The recorder is that of this checkout, the program and all it imports (`infra`, `contract`) that of the other one.
 
-Usage: difference_child.py TREE REQUEST ANSWER. REQUEST holds JSON with `stack` and `words`; ANSWER gets JSON with
+Usage: child.py TREE REQUEST ANSWER. REQUEST holds JSON with `stack` and `words`; ANSWER gets JSON with
 `resources`, or with `problem` where the program cannot be run.
 """
 
@@ -21,7 +21,7 @@ OTHERS = ("infra", "contract")
 
 def main(tree: Path, request: Path, answer: Path) -> None:
     """Writes what the program of a tree registers, or why that cannot be said."""
-    sys.path[0] = str(Path(__file__).resolve().parent.parent)
+    sys.path[0] = str(Path(__file__).resolve().parents[2])
     recorder = cast("Any", importlib.import_module("ops.recording"))
     for name in [name for name in sys.modules if name.partition(".")[0] in OTHERS]:
         del sys.modules[name]

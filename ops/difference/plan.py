@@ -7,9 +7,9 @@ is not read: objects are taken to be as they were declared.
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, cast
 
-from ops.difference_effects import Surroundings, effects, refusals
-from ops.difference_fields import MISSING, Change, keeping, mapping, object_changes, plain_changes, written
-from ops.difference_step import HIDDEN, KNOWN_AFTER_BUILD, KNOWN_AFTER_UPDATE, LAST_BUILD, FieldChange, Op, Step
+from ops.difference.effects import Surroundings, effects, refusals
+from ops.difference.fields import MISSING, Change, keeping, mapping, object_changes, plain_changes, written
+from ops.difference.step import HIDDEN, KNOWN_AFTER_BUILD, KNOWN_AFTER_UPDATE, LAST_BUILD, FieldChange, Op, Step
 from ops.recording import Answers, Recording, Resource
 from ops.replacing import SECRET, Path, kind_of, replacing_fields, touches
 

@@ -1,0 +1,1 @@
+"""What a change would do to a stack: the base it starts from, what differs, and what that means."""
