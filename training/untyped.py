@@ -34,8 +34,8 @@ def _absent(*names: str) -> Generator[None]:
         modules |= kept
 
 
-# Keras does without these two, and else imports both whole: over a quarter of the time until TensorFlow is there, which a
-# gang waits for whenever it lost a worker.
+# Keras does without these two, and else imports both whole: over a quarter of the time until TensorFlow is there, for
+# which a gang waits whenever it lost a worker.
 with _absent("sklearn", "scipy"):
     tf: Any = import_module("tensorflow")  # imports Keras
     keras: Any = import_module("keras")
