@@ -45,7 +45,7 @@ ALIVE_FILE: Final = "/tmp/tfk8s/alive"  # noqa: S108 - the temp volume of the po
 
 ALIVE_LIMIT_SECONDS: Final = 15
 """Age of the alive file above which the container counts as stopped: longer than TensorFlow's own service waits for a
-silent worker (10 s), and short enough that a gang steps again 35 s after one of its containers stood still."""
+silent worker (10 s), and short enough that a gang steps again within 35 s of one of its containers standing still."""
 
 
 def alive_probe(file: str = ALIVE_FILE) -> tuple[str, ...]:

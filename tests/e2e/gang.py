@@ -7,15 +7,20 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from contract import store
+from contract.fetch import FetchEnvironment
 from contract.run import RunDefinition, RunEnvironment, Scalar, alive_probe
+from serving.fetch import provide
 from training import beat
 
 ROOT = Path(__file__).parents[2]
 POLL_SECONDS = 0.05
+READER_SECONDS = 0.01
 
 
 @dataclass
@@ -164,6 +169,34 @@ class Gang:
                 logs = "\n".join(f"{w.index}: {line}" for w in self.workers for _, line in w.lines[-30:])
                 raise TimeoutError(f"waited {seconds} s for {what}\n{logs}")
             time.sleep(POLL_SECONDS)
+
+
+@contextmanager
+def polled(root: Path, version: int) -> Generator[list[str]]:
+    """Read a version of the digits all the while as a server's init step does; yields what was ever wrong with it.
+
+    A version that is not there yet is not wrong.
+    """
+    wanted = FetchEnvironment(model="digits", version=version, directory=str(root))
+    problems: list[str] = []
+    ended = threading.Event()
+
+    def poll() -> None:
+        while not ended.wait(READER_SECONDS):
+            try:
+                provide(wanted, root)
+            except store.MissingError:
+                continue
+            except store.StoreError as error:
+                problems.append(str(error))
+
+    reader = threading.Thread(target=poll)
+    reader.start()
+    try:
+        yield problems
+    finally:
+        ended.set()
+        reader.join()
 
 
 def signal_child(worker: Worker, number: int) -> None:
