@@ -17,6 +17,7 @@ from contract.fetch import FetchEnvironment
 from contract.run import RunDefinition, RunEnvironment, Scalar, alive_probe
 from serving.fetch import provide
 from training import beat
+from training.watcher import TERMINATION_SECONDS
 
 ROOT = Path(__file__).parents[2]
 POLL_SECONDS = 0.05
@@ -208,6 +209,13 @@ def signal_child(worker: Worker, number: int) -> None:
 def kill_container(worker: Worker) -> None:
     """End a container as a kubelet or a lost node does."""
     os.kill(worker.watcher, signal.SIGKILL)
+
+
+def terminate_container(worker: Worker) -> None:
+    """End a container as a drain does, whose training must hear it: its watcher would kill it later."""
+    assert worker.process is not None
+    worker.process.terminate()
+    worker.process.wait(TERMINATION_SECONDS)
 
 
 def _free_ports(count: int) -> list[int]:
