@@ -6,6 +6,7 @@ which runs in worker 0, notices a worker that is gone or silent, and fails the n
 
 import json
 import os
+import signal
 import socket
 import time
 from collections.abc import Callable
@@ -66,7 +67,11 @@ def form(run: RunEnvironment, *, deterministic: bool = False) -> Strategy:
     visible_gpus(gpus, run.gpu_mode)
     way = tf.distribute.experimental.CommunicationImplementation
     options = tf.distribute.experimental.CommunicationOptions(implementation=way.NCCL if gpus else way.RING)
-    return tf.distribute.MultiWorkerMirroredStrategy(communication_options=options)
+    strategy = tf.distribute.MultiWorkerMirroredStrategy(communication_options=options)
+    # TensorFlow's preemption notifier has put a handler of its own in place of Python's, and nobody acts on what it
+    # notes: a drained worker would train on until it is killed.
+    signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGTERM))
+    return strategy
 
 
 def from_chief(strategy: Strategy, values: list[Tensor]) -> list[Tensor]:

@@ -4,9 +4,13 @@ Importing this module takes seconds and starts TensorFlow; whoever may end witho
 """
 
 import os
+import sys
 import warnings
+from collections.abc import Generator
+from contextlib import contextmanager
 from importlib import import_module
-from typing import Any
+from types import ModuleType
+from typing import Any, cast
 
 # The end of the log is what the user of `pulumi up` reads. 2: errors only. oneDNN: its notice is not covered by that,
 # and its other order of sums would make runs differ between processors.
@@ -15,5 +19,23 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 # Said by TensorFlow of its own code whenever a tf.function walks through a distributed data set.
 warnings.filterwarnings("ignore", message="To make it possible to preserve tf.data options")
 
-tf: Any = import_module("tensorflow")
-keras: Any = import_module("keras")
+
+@contextmanager
+def _absent(*names: str) -> Generator[None]:
+    """Let imports of these packages fail, as if they were not installed."""
+    modules = cast("dict[str, ModuleType | None]", sys.modules)
+    kept = {name: modules[name] for name in names if name in modules}
+    modules |= dict.fromkeys(names)
+    try:
+        yield
+    finally:
+        for name in names:
+            del modules[name]
+        modules |= kept
+
+
+# Keras does without these two, and else imports both whole: over a quarter of the time until TensorFlow is there, for
+# which a gang waits whenever it lost a worker.
+with _absent("sklearn", "scipy"):
+    tf: Any = import_module("tensorflow")  # imports Keras
+    keras: Any = import_module("keras")

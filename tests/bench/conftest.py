@@ -1,4 +1,4 @@
-"""The embedded cluster without a stack, for benchmarks that need no more."""
+"""The embedded cluster without a stack, for benchmarks that need no more, and the platform of the end-to-end tests."""
 
 from collections.abc import Generator
 
@@ -7,7 +7,10 @@ import pytest
 from local import processes
 from local.cluster import lifecycle
 from local.progress import to_stdout
+from tests.e2e.conftest import platform
 from tests.e2e.platform import make
+
+__all__ = ["cluster", "platform"]
 
 
 @pytest.fixture(scope="session")

@@ -7,15 +7,21 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from contract import store
+from contract.fetch import FetchEnvironment
 from contract.run import RunDefinition, RunEnvironment, Scalar, alive_probe
+from serving.fetch import provide
 from training import beat
+from training.watcher import TERMINATION_SECONDS
 
 ROOT = Path(__file__).parents[2]
 POLL_SECONDS = 0.05
+READER_SECONDS = 0.01
 
 
 @dataclass
@@ -166,6 +172,34 @@ class Gang:
             time.sleep(POLL_SECONDS)
 
 
+@contextmanager
+def polled(root: Path, version: int) -> Generator[list[str]]:
+    """Read a version of the digits all the while as a server's init step does; yields what was ever wrong with it.
+
+    A version that is not there yet is not wrong.
+    """
+    wanted = FetchEnvironment(model="digits", version=version, directory=str(root))
+    problems: list[str] = []
+    ended = threading.Event()
+
+    def poll() -> None:
+        while not ended.wait(READER_SECONDS):
+            try:
+                provide(wanted, root)
+            except store.MissingError:
+                continue
+            except store.StoreError as error:
+                problems.append(str(error))
+
+    reader = threading.Thread(target=poll)
+    reader.start()
+    try:
+        yield problems
+    finally:
+        ended.set()
+        reader.join()
+
+
 def signal_child(worker: Worker, number: int) -> None:
     """Signal the training itself, not its watcher."""
     if child := worker.child:
@@ -175,6 +209,13 @@ def signal_child(worker: Worker, number: int) -> None:
 def kill_container(worker: Worker) -> None:
     """End a container as a kubelet or a lost node does."""
     os.kill(worker.watcher, signal.SIGKILL)
+
+
+def terminate_container(worker: Worker) -> None:
+    """End a container as a drain does, whose training must hear it: its watcher would kill it later."""
+    assert worker.process is not None
+    worker.process.terminate()
+    worker.process.wait(TERMINATION_SECONDS)
 
 
 def _free_ports(count: int) -> list[int]:

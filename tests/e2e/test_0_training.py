@@ -2,6 +2,8 @@
 
 import math
 import multiprocessing
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import redirect_stdout
 from dataclasses import dataclass
@@ -151,6 +153,12 @@ def test_the_logs_hold_the_curves_of_this_attempt_for_tensorboard(trained: Train
 def test_the_second_run_finds_the_first_ones_version(trained: Trained) -> None:
     line = run_once(trained.run, store.staging_path(Path(trained.run.store), "digits", 1))
     assert line.endswith("nothing to train")
+
+
+def test_tensorflow_is_imported_without_the_packages_that_keras_only_looks_for() -> None:
+    code = "import sys, training.untyped; print({'sklearn', 'scipy'} & {*sys.modules}); import sklearn, scipy"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
 
 
 @pytest.mark.parametrize("mode", ["exclusive", "timeSlicing", "mps", "mig"])
