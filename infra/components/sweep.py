@@ -11,9 +11,11 @@ from pulumi_kubernetes.core.v1 import PodTemplateSpecArgs
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
 from contract.sweep import SweepDefinition, SweepEnvironment
+from contract.sweep_result import SweepResult
 from infra.components import labels
 from infra.components.definition import first_words
 from infra.components.model_store import ModelStore
+from infra.components.sweep_result import kept_result
 from infra.components.tenant import Tenant
 from infra.components.training import (
     DEFINITION_ANNOTATION,
@@ -25,6 +27,7 @@ from infra.components.training import (
 from infra.finding import Finding
 from infra.plan import SweepPlan
 from infra.settings import GpuSettings, SweepSettings
+from infra.settings.platform import ClusterSettings
 
 _COMPONENT = "sweep"
 
@@ -46,13 +49,16 @@ class SweepArgs:
 
     tenant: Tenant
     store: ModelStore
+    cluster: ClusterSettings
+    """Where its pods tell what they found."""
+
     gpu: GpuSettings | None = None
     queue: pulumi.Resource | None = None
     """As of a run."""
 
 
 class Sweep(pulumi.ComponentResource):
-    """The Indexed Job `<sweep>-sweep`, awaited until every trial is done, and the Stash with the sweep's definition.
+    """The Indexed Job `<sweep>-sweep`, awaited until every trial is done, and Stashes of its definition and its result.
 
     As a run, a declared sweep does not change, and one that failed stays failed until the stack file counts up
     `attempt`. The next attempt goes on from the journal in the store: no trial that is done is run again. Changed words
@@ -62,6 +68,9 @@ class Sweep(pulumi.ComponentResource):
     job: Job
 
     job_name: pulumi.Output[str]
+
+    result: pulumi.Output[SweepResult | None]
+    """What it found."""
 
     def __init__(self, name: str, args: SweepArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("tfk8s:index:Sweep", name, None, opts)
@@ -108,6 +117,13 @@ class Sweep(pulumi.ComponentResource):
             ),
         )
         self.job_name = self.job.metadata.name
+        self.result = kept_result(
+            name,
+            cluster=args.cluster,
+            namespace=args.tenant.namespace_name,
+            job_uid=self.job.metadata.uid,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
         self.register_outputs({"jobName": self.job_name})
 
 
