@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Final, cast
 
 import pulumi
@@ -39,8 +39,9 @@ def kept_result(
         job_uid: Known as soon as the Job is complete.
         opts: Parent of the Stash.
     """
+    environment = {**os.environ}  # as it is for the body of the program, which an engine may run with its own
     said = pulumi.Output.all(namespace, job_uid).apply(
-        lambda known: asyncio.to_thread(read_result, cluster, namespace=known[0], job_uid=known[1])
+        lambda known: asyncio.to_thread(read_result, cluster, environment, namespace=known[0], job_uid=known[1])
     )
     keep = pulumi.ResourceOptions(ignore_changes=["input"], replacement_trigger=job_uid)
     stash = pulumi.Stash(f"{name}-result", input=said, opts=pulumi.ResourceOptions.merge(opts, keep))
@@ -48,12 +49,18 @@ def kept_result(
 
 
 def read_result(
-    cluster: ClusterSettings, *, namespace: str, job_uid: str, enter: Callable[[Access], LogIn] = log_in
+    cluster: ClusterSettings,
+    environment: Mapping[str, str],
+    *,
+    namespace: str,
+    job_uid: str,
+    enter: Callable[[Access], LogIn] = log_in,
 ) -> str:
     """What a pod of the Job left in its status, as `SweepResult.message` gives it; otherwise why there is nothing.
 
     Args:
         cluster: Where the pods are.
+        environment: Where KUBECONFIG is looked up.
         namespace: Of the pods.
         job_uid: Of their Job.
         enter: Logs in.
@@ -63,7 +70,7 @@ def read_result(
     import httpx  # noqa: PLC0415 - takes long to import, and most stacks have no sweep
 
     try:
-        entered = enter(find_access(cluster.kubeconfig, cluster.context, os.environ))
+        entered = enter(find_access(cluster.kubeconfig, cluster.context, environment))
         with httpx.Client(
             base_url=entered.server,
             headers=dict(entered.headers),

@@ -8,13 +8,16 @@ import os
 import re
 import signal
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from contract import progress, store
 from local import paths
-from tests.e2e.platform import Done, Platform, first_process, until, words
+from local.cluster import credentials
+from local.cluster.api import connect
+from tests.e2e.platform import Done, Platform, until, words
 
 VERSION = 6
 RUN = f"digits-v{VERSION}"
@@ -39,9 +42,18 @@ def two_workers() -> Any:
     return config
 
 
-def kill(index: int) -> None:
-    """Kills the first process of a worker's container."""
-    os.kill(first_process(f"TFK8S_VERSION={VERSION}", f"JOB_COMPLETION_INDEX={index}"), signal.SIGKILL)
+def first_process(index: int) -> int:
+    """This machine's id of the first process of a worker's container; 0 while there is none."""
+    wanted = {f"TFK8S_VERSION={VERSION}".encode(), f"JOB_COMPLETION_INDEX={index}".encode()}
+    for process in Path("/proc").iterdir():
+        try:
+            # Its last id is the one that the container's own namespace gives it.
+            is_first = re.search(r"^NSpid:.*\t1$", (process / "status").read_text(), re.MULTILINE)
+            if is_first and wanted <= set((process / "environ").read_bytes().split(b"\0")):
+                return int(process.name)
+        except OSError:
+            continue
+    return 0
 
 
 def step() -> int:
@@ -50,10 +62,13 @@ def step() -> int:
     return told.step if told is not None else -1
 
 
-def log(platform: Platform, index: int) -> str:
-    """What a worker's container printed since it started."""
+def log(platform: Platform, index: int, *, previous: bool = False) -> str:
+    """What a worker's container printed since it started, or the one before it."""
     [pod] = [name for name in platform.pods() if name.startswith(f"{RUN}-{index}-")]
-    return platform.log_of(pod)
+    with connect(credentials.ADMIN) as client:
+        answer = client.get(f"/api/v1/namespaces/ml/pods/{pod}/log", params={"previous": str(previous).lower()})
+        answer.raise_for_status()
+        return answer.text
 
 
 def numbers(pattern: str, text: str) -> list[int]:
@@ -67,11 +82,11 @@ def test_two_workers_end_by_themselves_whichever_container_is_killed(platform: P
     up.start()
     try:
         until("the first steps", 45, lambda: step() > EVERY or not up.is_alive())
-        kill(1)
+        os.kill(first_process(1), signal.SIGKILL)
         lost_at_least = step()
         until("steps after worker 1 was killed", 30, lambda: step() > lost_at_least + EVERY or not up.is_alive())
         before_chief = log(platform, 0)
-        kill(0)
+        os.kill(first_process(0), signal.SIGKILL)
     finally:
         up.join()
     [ended] = done

@@ -90,7 +90,7 @@ def read(cluster: ClusterSettings, monkeypatch: pytest.MonkeyPatch) -> Callable[
                 )
 
         monkeypatch.setattr(httpx, "Client", Client)
-        return read_result(cluster, namespace="train", job_uid="u-1", enter=lambda _: LOG_IN)
+        return read_result(cluster, {}, namespace="train", job_uid="u-1", enter=lambda _: LOG_IN)
 
     return reading
 
@@ -134,7 +134,7 @@ def test_a_log_in_that_fails_is_a_reason_and_no_end(cluster: ClusterSettings) ->
     def fails(_access: Access) -> LogIn:
         raise ClusterError("context", "the log-in failed", "log in")
 
-    assert read_result(cluster, namespace="train", job_uid="u-1", enter=fails) == "the log-in failed"
+    assert read_result(cluster, {}, namespace="train", job_uid="u-1", enter=fails) == "the log-in failed"
 
 
 def test_offline_nobody_is_asked(cluster: ClusterSettings) -> None:
@@ -142,4 +142,4 @@ def test_offline_nobody_is_asked(cluster: ClusterSettings) -> None:
         pytest.fail("the cluster was asked")
 
     with without_asking():
-        assert not read_result(cluster, namespace="train", job_uid="u-1", enter=asked)
+        assert not read_result(cluster, {}, namespace="train", job_uid="u-1", enter=asked)
