@@ -37,6 +37,9 @@ GANG_VARIABLES: Final = {
 }
 """Variables that only some runs have."""
 
+BATCH_SIZE: Final = 64
+"""Examples of one step over all replicas, where a definition's `args` name no `batchSize`."""
+
 WORKER_PORT: Final = 2222
 """Where the workers of a run listen for each other."""
 
