@@ -37,6 +37,9 @@ GANG_VARIABLES: Final = {
 }
 """Variables that only some runs have."""
 
+DEFINITION_ANNOTATION: Final = "tfk8s.dev/definition"
+"""Of a Job: the canonical text of what it was declared to be."""
+
 BATCH_SIZE: Final = 64
 """Examples of one step over all replicas, where a definition's `args` name no `batchSize`."""
 

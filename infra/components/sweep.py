@@ -10,6 +10,7 @@ from pulumi_kubernetes.batch.v1 import Job, JobSpecArgs
 from pulumi_kubernetes.core.v1 import PodTemplateSpecArgs
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
+from contract.run import DEFINITION_ANNOTATION
 from contract.sweep import SweepDefinition, SweepEnvironment
 from contract.sweep_result import SweepResult
 from infra.components import labels
@@ -18,7 +19,6 @@ from infra.components.model_store import ModelStore
 from infra.components.sweep_result import kept_result
 from infra.components.tenant import Tenant
 from infra.components.training import (
-    DEFINITION_ANNOTATION,
     STORE,
     declared_once,
     disruptions_do_not_count,

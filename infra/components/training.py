@@ -25,9 +25,6 @@ from infra.settings import Duration, GpuSettings, SweepSettings, TrainingJobSett
 STORE: Final = "/store"
 """Where the model store is mounted."""
 
-DEFINITION_ANNOTATION: Final = "tfk8s.dev/definition"
-"""Of a Job: what it was declared to be."""
-
 
 def declared_once(
     parent: pulumi.Resource, *, after: Sequence[pulumi.Resource], attempt: int, timeout: Duration

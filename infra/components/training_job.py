@@ -8,13 +8,12 @@ from pulumi_kubernetes.batch.v1 import Job, JobSpecArgs
 from pulumi_kubernetes.core.v1 import ExecActionArgs, PodSpecArgs, PodTemplateSpecArgs, ProbeArgs
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
-from contract.run import RunDefinition, RunEnvironment, alive_probe
+from contract.run import DEFINITION_ANNOTATION, RunDefinition, RunEnvironment, alive_probe
 from infra.components import labels
 from infra.components.definition import kept_definition
 from infra.components.model_store import ModelStore
 from infra.components.tenant import Tenant
 from infra.components.training import (
-    DEFINITION_ANNOTATION,
     STORE,
     declared_once,
     disruptions_do_not_count,
