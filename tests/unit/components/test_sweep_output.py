@@ -7,13 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pulumi
 import pytest
 
 from contract.sweep_result import SweepResult
 from infra.cluster_identity import LogIn, without_asking
-from infra.components.sweep_result import read_result
+from infra.components import sweep_result
+from infra.components.sweep_result import kept_result, read_result
 from infra.kubeconfig import Access, ClusterError
 from infra.settings.platform import ClusterSettings
+from ops.recording import run_recorded
 from tests.unit.contract.test_sweep_result import DECLARED, RESULT_OF_FOUR
 from tests.unit.recorder import Recorder, Tree, record_changed
 from tests.unit.words import SWEEP
@@ -63,6 +66,28 @@ def test_a_result_that_nobody_could_read_is_no_output_and_says_why() -> None:
     assert "rates-sweep is complete, but what it found was not read" in said
     assert "no pod in namespace train tells it" in said
     assert "`attempt`" in said
+
+
+def test_kubeconfigs_are_those_that_the_body_of_the_program_sees(
+    cluster: ClusterSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str | None] = []
+
+    def reading(_cluster: ClusterSettings, environment: Mapping[str, str], *, namespace: str, job_uid: str) -> str:
+        seen.append(environment.get("KUBECONFIG"))
+        return f"{namespace} {job_uid}"
+
+    def body() -> None:
+        monkeypatch.setenv("KUBECONFIG", "/the/engine's")
+        uid = pulumi.Output.from_input("u-1")
+        kept_result("rates-sweep", cluster=cluster, namespace="train", job_uid=uid, opts=pulumi.ResourceOptions())
+        monkeypatch.setenv("KUBECONFIG", "/somebody/else's")
+
+    monkeypatch.setattr(sweep_result, "read_result", reading)
+    recorded = run_recorded(body, words={})
+    assert seen == ["/the/engine's"]
+    [stash] = [one for one in recorded.resources if one.type == "pulumi:index:Stash"]
+    assert stash.inputs["input"] == "train u-1"
 
 
 @pytest.fixture
