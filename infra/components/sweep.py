@@ -10,7 +10,6 @@ from pulumi_kubernetes.batch.v1 import Job, JobSpecArgs
 from pulumi_kubernetes.core.v1 import PodTemplateSpecArgs
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
-from contract.run import DEFINITION_ANNOTATION
 from contract.sweep import SweepDefinition, SweepEnvironment
 from contract.sweep_result import SweepResult
 from infra.components import labels
@@ -22,6 +21,7 @@ from infra.components.training import (
     STORE,
     declared_once,
     disruptions_do_not_count,
+    job_metadata,
     training_pod,
 )
 from infra.finding import Finding
@@ -80,12 +80,7 @@ class Sweep(pulumi.ComponentResource):
         object_labels = labels.searching(_COMPONENT, args.tenant.labels, model=settings.model, job=name)
         self.job = Job(
             name,
-            metadata=ObjectMetaArgs(
-                name=name,
-                namespace=args.tenant.namespace_name,
-                labels={**object_labels, **labels.queued(args.tenant.queue)},
-                annotations={DEFINITION_ANNOTATION: kept},
-            ),
+            metadata=job_metadata(name, args.tenant, object_labels, kept),
             spec=JobSpecArgs(
                 completion_mode="Indexed",
                 completions=declared.trials,

@@ -16,14 +16,27 @@ from pulumi_kubernetes.core.v1 import (
     VolumeArgs,
     VolumeMountArgs,
 )
+from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
+from contract.run import DEFINITION_ANNOTATION
 from infra.components import pod
+from infra.components.labels import Labels, queued
 from infra.components.model_store import ModelStore
-from infra.components.tenant import SERVICE_ACCOUNT
+from infra.components.tenant import SERVICE_ACCOUNT, Tenant
 from infra.settings import Duration, GpuSettings, SweepSettings, TrainingJobSettings
 
 STORE: Final = "/store"
 """Where the model store is mounted."""
+
+
+def job_metadata(name: str, tenant: Tenant, own: Labels, definition: pulumi.Output[str]) -> ObjectMetaArgs:
+    """Of a Job that waits in its tenant's queue, if there is one, and says what it was declared to be."""
+    return ObjectMetaArgs(
+        name=name,
+        namespace=tenant.namespace_name,
+        labels={**own, **queued(tenant.queue)},
+        annotations={DEFINITION_ANNOTATION: definition},
+    )
 
 
 def declared_once(

@@ -8,7 +8,7 @@ from pulumi_kubernetes.batch.v1 import Job, JobSpecArgs
 from pulumi_kubernetes.core.v1 import ExecActionArgs, PodSpecArgs, PodTemplateSpecArgs, ProbeArgs
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
-from contract.run import DEFINITION_ANNOTATION, RunDefinition, RunEnvironment, alive_probe
+from contract.run import RunDefinition, RunEnvironment, alive_probe
 from infra.components import labels
 from infra.components.definition import kept_definition
 from infra.components.model_store import ModelStore
@@ -17,6 +17,7 @@ from infra.components.training import (
     STORE,
     declared_once,
     disruptions_do_not_count,
+    job_metadata,
     training_pod,
 )
 from infra.components.workers import COMPONENT, Workers, WorkersArgs, peers, subdomain
@@ -82,12 +83,7 @@ class TrainingJob(pulumi.ComponentResource):
             first += Workers(name, gang, pulumi.ResourceOptions(parent=self)).ready
         self.job = Job(
             name,
-            metadata=ObjectMetaArgs(
-                name=name,
-                namespace=args.tenant.namespace_name,
-                labels={**object_labels, **labels.queued(args.tenant.queue)},
-                annotations={DEFINITION_ANNOTATION: kept},
-            ),
+            metadata=job_metadata(name, args.tenant, object_labels, kept),
             spec=_job(
                 settings,
                 PodTemplateSpecArgs(metadata=ObjectMetaArgs(labels=object_labels), spec=_pod(args, definition)),
