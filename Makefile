@@ -53,12 +53,14 @@ lint: $(VENV)/.ready $(CHECKOV)/.ready  ## format, lint, strict types, layers, r
 	@$(VENV)/bin/ruff format --check -q . && $(VENV)/bin/ruff check -q . && $(VENV)/bin/lint-imports && $(VENV)/bin/basedpyright && $(PYTHON) -m tests.lint.manifests $(CHECKOV)/bin/checkov
 
 UV_LOCK := uv pip compile -q --universal --python-version 3.11 --generate-hashes --custom-compile-command 'make lock'
+OF_TENSORFLOW := absl-py grpcio numpy packaging protobuf setuptools typing-extensions
 lock: $(VENV)/.ready  ## write the lock files again from pyproject.toml
 	@cd $(CURDIR) && export PATH=$(CURDIR)/$(VENV)/bin:$$PATH && \
 	$(UV_LOCK) pyproject.toml -o requirements.txt && \
 	$(UV_LOCK) pyproject.toml --group training --group tensorflow --group report --group app --group local --group test --group lint --group build -c requirements.txt -o requirements-dev.txt && \
 	$(UV_LOCK) --group pyproject.toml:training -c requirements-dev.txt -o training/requirements.txt && \
 	$(UV_LOCK) --group pyproject.toml:training --group pyproject.toml:tensorflow -c requirements-dev.txt -o training/requirements-tensorflow.txt && \
+	$(UV_LOCK) --group pyproject.toml:tensorboard $(addprefix --no-emit-package ,$(OF_TENSORFLOW)) -c requirements-dev.txt -o training/requirements-tensorboard.txt && \
 	$(UV_LOCK) --group pyproject.toml:checkov -o tools/checkov.txt && \
 	awk '/^uv==/ {found = 1; print; next} found && /--hash/ {print; next} found {exit}' requirements-dev.txt > tools/uv.txt
 

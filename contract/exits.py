@@ -9,8 +9,15 @@ import signal
 import sys
 from collections.abc import Callable
 from enum import IntEnum
+from pathlib import Path
 from types import FrameType
-from typing import NoReturn
+from typing import Final, NoReturn
+
+MESSAGE_FILE: Final = Path("/dev/termination-log")
+"""What a container writes here is kept in its pod's status: the default `terminationMessagePath`."""
+
+MESSAGE_BYTES: Final = 4096
+"""Most that Kubernetes keeps of it."""
 
 
 class Exit(IntEnum):
@@ -59,6 +66,20 @@ class Failure(Exception):
 def say(text: str) -> None:
     """Write one line of progress to stdout, at once."""
     print(text, flush=True)
+
+
+def leave_message(text: str, file: Path = MESSAGE_FILE) -> bool:
+    """Leave a message in the pod's status, beside the log; outside of a pod nothing is written.
+
+    Returns:
+        Whether it is short enough to be kept as a whole; else nothing is written.
+    """
+    message = text.encode()
+    if len(message) > MESSAGE_BYTES:
+        return False
+    if file.exists():
+        file.write_bytes(message)
+    return True
 
 
 def end(code: int, error: str = "") -> NoReturn:

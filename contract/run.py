@@ -43,6 +43,12 @@ GANG_VARIABLES: Final = {
 }
 """Variables that only some runs have."""
 
+DEFINITION_ANNOTATION: Final = "tfk8s.dev/definition"
+"""Of a Job: the canonical text of what it was declared to be."""
+
+BATCH_SIZE: Final = 64
+"""Examples of one step over all replicas, where a definition's `args` name no `batchSize`."""
+
 WORKER_PORT: Final = 2222
 """Where the workers of a run listen for each other."""
 

@@ -89,7 +89,15 @@ class SweepResult:
 
     def text(self) -> str:
         """As JSON, indented for people; the same trials give the same text."""
-        document = {
+        return json.dumps(self._words(), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+    def message(self) -> str:
+        """As JSON in one line, for the status of the pods; the reasons of failed trials are left out."""
+        words = {**self._words(), "failed": dict.fromkeys(map(str, sorted(self.failed)), "")}
+        return json.dumps(words, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+    def _words(self) -> dict[str, object]:
+        return {
             "schemaVersion": SCHEMA_VERSION,
             "sweep": self.sweep,
             "model": self.model,
@@ -104,7 +112,6 @@ class SweepResult:
             "lost": self.lost,
             "definition": self.definition.words(),
         }
-        return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
     @classmethod
     def parse(cls, text: bytes | str) -> "SweepResult":

@@ -86,6 +86,25 @@ class TrainingOutputs(_Contract):
     """If it runs until its deadline, retries included."""
 
 
+class SweepResultOutputs(_Contract):
+    """What a sweep found on the validation part. A version trained with it shows on the test part what it is worth."""
+
+    metric: Annotated[str, Field(examples=["validationAccuracy"])]
+    """What was compared: `validationAccuracy`, of which more is better, or `validationLoss`."""
+
+    parameters: Mapping[str, bool | int | float | str]
+    """Best values of the arguments that were varied, as a training job's `args` take them."""
+
+    value: float
+    """Of the metric, with these."""
+
+    declared_value: float | None = None
+    """Of the metric, with the arguments as declared; absent where their trial failed."""
+
+    beats_declared: bool
+    """Whether the former is better than the latter."""
+
+
 class SweepOutputs(_Contract):
     """A sweep, all of whose trials are done."""
 
@@ -103,6 +122,9 @@ class SweepOutputs(_Contract):
 
     best: Annotated[str, Field(examples=["digits/.sweeps/rates/best.json"])]
     """File in the model store, relative to its root: the best arguments, and whether they beat the declared ones."""
+
+    result: SweepResultOutputs | None = None
+    """The same, as it was read when the sweep had ended; absent where it could not be."""
 
     price_per_hour: Price
     """While it runs."""

@@ -6,6 +6,7 @@ from datetime import date
 import pulumi
 import pulumi_kubernetes as kubernetes
 
+from contract.sweep_result import SweepResult
 from infra.checks import require_valid
 from infra.cluster_identity import guarded_kubeconfig
 from infra.components import (
@@ -32,7 +33,15 @@ from infra.components import (
 from infra.config import read_config
 from infra.finding import StackFileError
 from infra.kubeconfig import ClusterError
-from infra.outputs import CONTRACT_VERSION, ImagesOutputs, ModelOutputs, SweepOutputs, TenantOutputs, TrainingOutputs
+from infra.outputs import (
+    CONTRACT_VERSION,
+    ImagesOutputs,
+    ModelOutputs,
+    SweepOutputs,
+    SweepResultOutputs,
+    TenantOutputs,
+    TrainingOutputs,
+)
 from infra.plan import Plan, sweep_definition
 from infra.settings import Settings
 from infra.settings.platform import ClusterSettings
@@ -143,6 +152,7 @@ class _Platform:
             image=self.training_image.reference,
             tenant=self.tenants[settings.tenant],
             store=self.stores[settings.tenant],
+            cluster=self.settings.cluster,
             queue=None if self.pool is None else self.pool.local_queues.get(settings.tenant),
             gpu=self.settings.gpu,
         )
@@ -210,13 +220,14 @@ class _Platform:
     def _sweep_outputs(self, name: str) -> pulumi.Output[Mapping[str, object]]:
         settings, plan, sweep = self.settings.sweeps[name], self.plan.sweeps[name], self.sweeps[name]
         tenant = self.tenants[settings.tenant]
-        return pulumi.Output.all(tenant.namespace_name, sweep.job_name).apply(
+        return pulumi.Output.all(tenant.namespace_name, sweep.job_name, sweep.result).apply(
             lambda known: SweepOutputs(
                 tenant=settings.tenant,
                 namespace=known[0],
                 model=settings.model,
                 job=known[1],
                 best=plan.best,
+                result=_found(known[2]),
                 price_per_hour=str(plan.price_per_hour),
                 price_max=str(plan.price_max),
             ).model_dump()
@@ -237,6 +248,18 @@ class _Platform:
                 price_per_hour_max=str(plan.price_per_hour_max),
             ).model_dump()
         )
+
+
+def _found(result: SweepResult | None) -> SweepResultOutputs | None:
+    if result is None or result.best is None:
+        return None
+    return SweepResultOutputs(
+        metric=result.metric,
+        parameters=result.best.parameters,
+        value=result.best.value,
+        declared_value=None if result.declared is None else result.declared.value,
+        beats_declared=result.beats_declared,
+    )
 
 
 def _guarded_provider(settings: ClusterSettings) -> kubernetes.Provider:

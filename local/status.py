@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from contract.progress import Progress, progress_path, read
+from contract.run import DEFINITION_ANNOTATION
 from local import paths
 from local.cluster import credentials, lifecycle
 from local.cluster.api import Object, connect
@@ -97,9 +98,12 @@ def container_restarts(pods: Iterable[Object]) -> dict[tuple[str, str], int]:
 
 
 def _progress(job: Object) -> Progress | None:
-    labels = cast("Mapping[str, str]", job["metadata"].get("labels", {}))
+    """What the run wrote; nothing where an earlier attempt with other words did, or nobody yet."""
+    metadata = job["metadata"]
+    labels, annotations = (cast("Mapping[str, str]", metadata.get(key, {})) for key in ("labels", "annotations"))
     model, version = labels.get("app.kubernetes.io/name"), labels.get("app.kubernetes.io/version", "")
-    return read(progress_path(paths.STORE, model, int(version))) if model and version.isdigit() else None
+    found = read(progress_path(paths.STORE, model, int(version))) if model and version.isdigit() else None
+    return found if found is not None and found.definition == annotations.get(DEFINITION_ANNOTATION) else None
 
 
 def _models(deployments: Iterable[Object]) -> Table:

@@ -95,7 +95,8 @@ def _rows() -> Iterator[tuple[str, str, str]]:
         for name, field in cast("Mapping[str, Schema]", owner["properties"]).items():
             here = f"{path}{name}"
             values = cast("Schema", field.get("additionalProperties", {}))
-            reference = cast("str", values.get("$ref") or field.get("$ref") or "")
+            choices = cast("list[Schema]", field.get("anyOf", []))
+            reference = next((cast("str", one["$ref"]) for one in (values, field, *choices) if "$ref" in one), "")
             inner = definitions.get(reference.rpartition("/")[2], {})
             kind = "keys by name" if values else "keys" if inner else _kind(field)
             yield (

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from contract.exits import Exit, Failure
-from contract.run import LARGEST_SEED, RunDefinition
+from contract.run import BATCH_SIZE, LARGEST_SEED, RunDefinition
 
 DIGITS = "digits"
 """The `data` that ships inside the image."""
@@ -16,7 +16,7 @@ class Arguments:
     epochs: int = 12
     """Passes over the train part, 1 to 1000."""
 
-    batch_size: int = 64
+    batch_size: int = BATCH_SIZE
     """Examples of one step over all replicas; divisible by their number."""
 
     learning_rate: float = 0.002

@@ -14,10 +14,10 @@ from optuna.trial import FrozenTrial, TrialState
 
 from contract import store
 from contract.ending import ending
-from contract.exits import Exit, Failure, on_termination, say
+from contract.exits import MESSAGE_FILE, Exit, Failure, leave_message, on_termination, say
 from contract.run import Scalar
 from contract.sweep import SweepEnvironment
-from contract.sweep_result import RESULT, SweepResult, TrialResult, write_result
+from contract.sweep_result import RESULT, ResultError, SweepResult, TrialResult, write_result
 from training.sweep_journal import Journal, parameters_of, slot_of
 from training.sweep_objective import Objective, declared, train_once
 
@@ -29,6 +29,7 @@ def main() -> None:
         step.what = f"slot {sweep.slot} of sweep {sweep.name}"
         on_termination(step.what, lambda: None)  # the journal has whole lines at all times
         say(run_slot(sweep, train_once))
+        tell_result(sweep)
 
 
 def run_slot(sweep: SweepEnvironment, objective: Objective) -> str:
@@ -62,6 +63,23 @@ def run_slot(sweep: SweepEnvironment, objective: Objective) -> str:
         except optuna.exceptions.UpdateFinishedTrialError as error:
             raise Failure(Exit.REFUSED, "another pod has taken the slot over; its trial counts") from error
     return _conclude(sweep, journal)
+
+
+def tell_result(sweep: SweepEnvironment, file: Path = MESSAGE_FILE) -> None:
+    """Leave the sweep's result, once there is one, in the pod's status, where the program reads it.
+
+    Raises:
+        Failure: The result in the store is damaged.
+    """
+    path = sweep.directory / RESULT
+    if not path.exists():
+        return
+    try:
+        result = SweepResult.parse(path.read_bytes())
+    except ResultError as error:
+        raise Failure(Exit.STORE, f"{path} is damaged ({error}): move it away, and it is written anew") from error
+    if not leave_message(result.message(), file):
+        say(f"the result does not fit into a pod's status, so it will be no output of the stack: it is in {path}")
 
 
 def _run_trial(sweep: SweepEnvironment, journal: Journal, values: dict[str, Scalar], objective: Objective) -> str:

@@ -177,6 +177,8 @@ def _selectors(settings: Settings) -> Iterator[tuple[Location, Mapping[str, str]
         yield ("gpu", "nodeSelector"), settings.gpu.node_selector
     for name, job in settings.training_jobs.items():
         yield ("trainingJobs", name, "nodeSelector"), job.node_selector
+    for name, sweep in settings.sweeps.items():
+        yield ("sweeps", name, "nodeSelector"), sweep.node_selector
 
 
 def _malformed(location: Location, key: str) -> Finding:

@@ -6,34 +6,30 @@ from dataclasses import dataclass
 from typing import cast
 
 import pulumi
-from pulumi_kubernetes.batch.v1 import (
-    Job,
-    JobSpecArgs,
-    PodFailurePolicyArgs,
-    PodFailurePolicyOnPodConditionsPatternArgs,
-    PodFailurePolicyRuleArgs,
-)
-from pulumi_kubernetes.core.v1 import (
-    PersistentVolumeClaimVolumeSourceArgs,
-    PodSpecArgs,
-    PodTemplateSpecArgs,
-    VolumeArgs,
-    VolumeMountArgs,
-)
+from pulumi_kubernetes.batch.v1 import Job, JobSpecArgs
+from pulumi_kubernetes.core.v1 import PodTemplateSpecArgs
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
 from contract.sweep import SweepDefinition, SweepEnvironment
-from infra.components import labels, pod
+from contract.sweep_result import SweepResult
+from infra.components import labels
 from infra.components.definition import first_words
 from infra.components.model_store import ModelStore
-from infra.components.tenant import SERVICE_ACCOUNT, Tenant
-from infra.components.training_job import DEFINITION_ANNOTATION
+from infra.components.sweep_result import kept_result
+from infra.components.tenant import Tenant
+from infra.components.training import (
+    STORE,
+    declared_once,
+    disruptions_do_not_count,
+    job_metadata,
+    training_pod,
+)
 from infra.finding import Finding
 from infra.plan import SweepPlan
 from infra.settings import GpuSettings, SweepSettings
+from infra.settings.platform import ClusterSettings
 
 _COMPONENT = "sweep"
-_STORE = "/store"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,13 +49,16 @@ class SweepArgs:
 
     tenant: Tenant
     store: ModelStore
+    cluster: ClusterSettings
+    """Where its pods tell what they found."""
+
     gpu: GpuSettings | None = None
     queue: pulumi.Resource | None = None
     """As of a run."""
 
 
 class Sweep(pulumi.ComponentResource):
-    """The Indexed Job `<sweep>-sweep`, awaited until every trial is done, and the Stash with the sweep's definition.
+    """The Indexed Job `<sweep>-sweep`, awaited until every trial is done, and Stashes of its definition and its result.
 
     As a run, a declared sweep does not change, and one that failed stays failed until the stack file counts up
     `attempt`. The next attempt goes on from the journal in the store: no trial that is done is run again. Changed words
@@ -70,21 +69,18 @@ class Sweep(pulumi.ComponentResource):
 
     job_name: pulumi.Output[str]
 
+    result: pulumi.Output[SweepResult | None]
+    """What it found."""
+
     def __init__(self, name: str, args: SweepArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("tfk8s:index:Sweep", name, None, opts)
         settings, declared = args.settings, args.definition
         first = first_words(name, settings.attempt, declared.canonical(), pulumi.ResourceOptions(parent=self))
         kept = first.apply(lambda text: _same(args.sweep, text, declared))
         object_labels = labels.searching(_COMPONENT, args.tenant.labels, model=settings.model, job=name)
-        timeout = f"{args.plan.timeout.whole_seconds}s"
         self.job = Job(
             name,
-            metadata=ObjectMetaArgs(
-                name=name,
-                namespace=args.tenant.namespace_name,
-                labels={**object_labels, **labels.queued(args.tenant.queue)},
-                annotations={DEFINITION_ANNOTATION: kept},
-            ),
+            metadata=job_metadata(name, args.tenant, object_labels, kept),
             spec=JobSpecArgs(
                 completion_mode="Indexed",
                 completions=declared.trials,
@@ -94,70 +90,46 @@ class Sweep(pulumi.ComponentResource):
                 active_deadline_seconds=settings.deadline.whole_seconds,
                 # Two pods of one slot at a time would run its trial twice.
                 pod_replacement_policy="Failed",
-                # As of a run: a drained node is not the sweep's failure.
-                pod_failure_policy=PodFailurePolicyArgs(
-                    rules=[
-                        PodFailurePolicyRuleArgs(
-                            action="Ignore",
-                            on_pod_conditions=[
-                                PodFailurePolicyOnPodConditionsPatternArgs(type="DisruptionTarget", status="True")
-                            ],
-                        )
-                    ]
+                pod_failure_policy=disruptions_do_not_count(),
+                template=PodTemplateSpecArgs(
+                    metadata=ObjectMetaArgs(labels=object_labels),
+                    spec=training_pod(
+                        "trial",
+                        args.image,
+                        "training.sweep",
+                        settings=settings,
+                        variables=_variables(args),
+                        gpu=args.gpu,
+                        store=args.store,
+                    ),
                 ),
-                template=PodTemplateSpecArgs(metadata=ObjectMetaArgs(labels=object_labels), spec=_pod(args)),
             ),
-            opts=pulumi.ResourceOptions(
-                parent=self,
-                depends_on=[*args.tenant.ready, *([args.queue] if args.queue is not None else [])],
-                ignore_changes=["spec", "metadata.labels", "metadata.annotations"],
-                replacement_trigger=settings.attempt,
-                delete_before_replace=True,
-                custom_timeouts=pulumi.CustomTimeouts(create=timeout, update=timeout),
+            opts=declared_once(
+                self,
+                after=[*args.tenant.ready, *([args.queue] if args.queue is not None else [])],
+                attempt=settings.attempt,
+                timeout=args.plan.timeout,
             ),
         )
         self.job_name = self.job.metadata.name
+        self.result = kept_result(
+            name,
+            cluster=args.cluster,
+            namespace=args.tenant.namespace_name,
+            job_uid=self.job.metadata.uid,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
         self.register_outputs({"jobName": self.job_name})
 
 
-def _pod(args: SweepArgs) -> PodSpecArgs:
-    gpus = args.settings.gpus
-    scheduling = pod.gpu_scheduling(args.gpu, gpus)
-    container = pod.container(
-        "trial",
-        args.image,
-        ["python3", "-m", "training.sweep"],
-        env=pod.environment(_variables(args), args.gpu, gpus),
-        asked=pod.resources(args.settings.container, args.gpu),
-        mounts=[VolumeMountArgs(name="store", mount_path=_STORE), *([pod.shared_memory_mount()] if gpus else [])],
-    )
-    store = VolumeArgs(
-        name="store",
-        persistent_volume_claim=PersistentVolumeClaimVolumeSourceArgs(claim_name=args.store.claim_name),
-    )
-    return PodSpecArgs(
-        restart_policy="Never",
-        service_account_name=SERVICE_ACCOUNT,
-        automount_service_account_token=False,
-        enable_service_links=False,
-        security_context=pod.pod_security(),
-        node_selector=scheduling.node_selector,
-        runtime_class_name=scheduling.runtime_class_name,
-        tolerations=scheduling.tolerations or None,
-        containers=[container],
-        volumes=[pod.temp_volume(), store, *([pod.shared_memory_volume()] if gpus else [])],
-    )
-
-
-def _variables(args: SweepArgs) -> Mapping[str, pulumi.Input[str]]:
-    trial = SweepEnvironment(
+def _variables(args: SweepArgs) -> Mapping[str, str]:
+    return SweepEnvironment(
         name=args.sweep,
         model=args.settings.model,
         definition=args.definition,
         gpu_mode=args.gpu.mode if args.gpu is not None else "exclusive",
-        store=_STORE,
-    )
-    return {**trial.to_env(), "TFK8S_IMAGE": args.image}
+        store=STORE,
+    ).to_env()
 
 
 def _same(sweep: str, kept: str, declared: SweepDefinition) -> str:

@@ -4,35 +4,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pulumi
-from pulumi_kubernetes.batch.v1 import (
-    Job,
-    JobSpecArgs,
-    PodFailurePolicyArgs,
-    PodFailurePolicyOnPodConditionsPatternArgs,
-    PodFailurePolicyRuleArgs,
-)
-from pulumi_kubernetes.core.v1 import (
-    ExecActionArgs,
-    PersistentVolumeClaimVolumeSourceArgs,
-    PodSpecArgs,
-    PodTemplateSpecArgs,
-    ProbeArgs,
-    VolumeArgs,
-    VolumeMountArgs,
-)
+from pulumi_kubernetes.batch.v1 import Job, JobSpecArgs
+from pulumi_kubernetes.core.v1 import ExecActionArgs, PodSpecArgs, PodTemplateSpecArgs, ProbeArgs
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
 from contract.run import RunDefinition, RunEnvironment, alive_probe
-from infra.components import labels, pod
+from infra.components import labels
 from infra.components.definition import kept_definition
 from infra.components.model_store import ModelStore
-from infra.components.tenant import SERVICE_ACCOUNT, Tenant
+from infra.components.tenant import Tenant
+from infra.components.training import (
+    STORE,
+    declared_once,
+    disruptions_do_not_count,
+    job_metadata,
+    training_pod,
+)
 from infra.components.workers import COMPONENT, Workers, WorkersArgs, peers, subdomain
 from infra.plan import JobPlan
 from infra.settings import GpuSettings, TrainingJobSettings
-
-DEFINITION_ANNOTATION = "tfk8s.dev/definition"
-_STORE = "/store"
 
 _PROBE_TIMEOUT_SECONDS = 10
 """A shell starts in milliseconds, but a probe that takes longer than this ends a training on a busy node."""
@@ -91,27 +81,14 @@ class TrainingJob(pulumi.ComponentResource):
         if settings.workers > 1:
             gang = WorkersArgs(model=args.model, version=settings.version, tenant=args.tenant)
             first += Workers(name, gang, pulumi.ResourceOptions(parent=self)).ready
-        timeout = f"{args.plan.timeout.whole_seconds}s"
         self.job = Job(
             name,
-            metadata=ObjectMetaArgs(
-                name=name,
-                namespace=args.tenant.namespace_name,
-                labels={**object_labels, **labels.queued(args.tenant.queue)},
-                annotations={DEFINITION_ANNOTATION: kept},
-            ),
+            metadata=job_metadata(name, args.tenant, object_labels, kept),
             spec=_job(
                 settings,
                 PodTemplateSpecArgs(metadata=ObjectMetaArgs(labels=object_labels), spec=_pod(args, definition)),
             ),
-            opts=pulumi.ResourceOptions(
-                parent=self,
-                depends_on=first,
-                ignore_changes=["spec", "metadata.labels", "metadata.annotations"],
-                replacement_trigger=settings.attempt,
-                delete_before_replace=True,
-                custom_timeouts=pulumi.CustomTimeouts(create=timeout, update=timeout),
-            ),
+            opts=declared_once(self, after=first, attempt=settings.attempt, timeout=args.plan.timeout),
         )
         self.job_name = self.job.metadata.name
         self.image = self.job.spec.template.spec.containers[0].image
@@ -134,52 +111,26 @@ def _job(settings: TrainingJobSettings, template: PodTemplateSpecArgs) -> JobSpe
     return JobSpecArgs(
         backoff_limit=settings.backoff_limit,
         active_deadline_seconds=deadline,
-        # A drained node is not the run's failure.
-        pod_failure_policy=PodFailurePolicyArgs(
-            rules=[
-                PodFailurePolicyRuleArgs(
-                    action="Ignore",
-                    on_pod_conditions=[
-                        PodFailurePolicyOnPodConditionsPatternArgs(type="DisruptionTarget", status="True")
-                    ],
-                )
-            ]
-        ),
+        pod_failure_policy=disruptions_do_not_count(),
         template=template,
     )
 
 
 def _pod(args: TrainingJobArgs, definition: RunDefinition) -> PodSpecArgs:
-    gpus = args.settings.gpus
-    scheduling = pod.gpu_scheduling(args.gpu, gpus, args.settings.node_selector)
-    container = pod.container(
+    is_gang = args.settings.workers > 1
+    return training_pod(
         "train",
         args.image,
-        ["python3", "-m", "training.train"],
-        env=pod.environment(_variables(args, definition), args.gpu, gpus),
-        asked=pod.resources(args.settings.container, args.gpu),
-        mounts=[VolumeMountArgs(name="store", mount_path=_STORE), *([pod.shared_memory_mount()] if gpus else [])],
-    )
-    container.startup_probe = _alive(period_seconds=1, failures=60)
-    container.liveness_probe = _alive(period_seconds=5, failures=1, grace_seconds=1)
-    store = VolumeArgs(
-        name="store",
-        persistent_volume_claim=PersistentVolumeClaimVolumeSourceArgs(claim_name=args.store.claim_name),
-    )
-    is_gang = args.settings.workers > 1
-    return PodSpecArgs(
+        "training.train",
+        settings=args.settings,
+        variables=_variables(args, definition),
+        gpu=args.gpu,
+        store=args.store,
+        startup_probe=_alive(period_seconds=1, failures=60),
+        liveness_probe=_alive(period_seconds=5, failures=1, grace_seconds=1),
         # A gang's podFailurePolicy would need Never, and new pods for every loss.
         restart_policy="OnFailure" if is_gang else "Never",
         subdomain=subdomain(args.plan.run) if is_gang else None,
-        service_account_name=SERVICE_ACCOUNT,
-        automount_service_account_token=False,
-        enable_service_links=False,
-        security_context=pod.pod_security(),
-        node_selector=scheduling.node_selector,
-        runtime_class_name=scheduling.runtime_class_name,
-        tolerations=scheduling.tolerations or None,
-        containers=[container],
-        volumes=[pod.temp_volume(), store, *([pod.shared_memory_volume()] if gpus else [])],
     )
 
 
@@ -197,15 +148,14 @@ def _alive(*, period_seconds: int, failures: int, grace_seconds: int | None = No
     )
 
 
-def _variables(args: TrainingJobArgs, definition: RunDefinition) -> Mapping[str, pulumi.Input[str]]:
+def _variables(args: TrainingJobArgs, definition: RunDefinition) -> Mapping[str, str]:
     stall_timeout = args.settings.stall_timeout
-    run = RunEnvironment(
+    return RunEnvironment(
         model=args.model,
         version=args.settings.version,
         definition=definition,
         gpu_mode=args.gpu.mode if args.gpu is not None else "exclusive",
-        store=_STORE,
+        store=STORE,
         peers=peers(args.plan.run, args.settings.tenant, args.settings.workers),
         stall_timeout=0 if stall_timeout is None else stall_timeout.whole_seconds,
-    )
-    return {**run.to_env(), "TFK8S_IMAGE": args.image}
+    ).to_env()

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, PlainValidator
 
 from contract.sweep import MOST_TRIALS
-from infra.settings.base import ContainerResources, DataVersion, Name, PositiveDuration, Section, Seed
+from infra.settings.base import ContainerResources, DataVersion, Labels, Name, PositiveDuration, Section, Seed
 from infra.settings.units import Duration
 from infra.settings.workloads import ArgumentValue, JobResources
 
@@ -100,6 +100,9 @@ class SweepSettings(Section):
 
     backoff_limit: Annotated[int, Field(ge=0)] | None = None
     """How many failed pods are tried again, over all trials; where not given, three for each pod at a time."""
+
+    node_selector: Labels = {}
+    """Labels of the nodes its trials may run on, beside those of GPU nodes."""
 
     @property
     def container(self) -> ContainerResources:

@@ -1,4 +1,4 @@
-"""What a stack costs, by tenant, model and run."""
+"""What a stack costs, by tenant, model, run and sweep."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,18 +15,18 @@ _NOTHING: Final = Decimal(0)
 
 @dataclass(frozen=True, kw_only=True)
 class CostRow:
-    """A tenant, or one of its models or runs."""
+    """A tenant, or one of its models, runs or sweeps."""
 
     kind: Literal["tenant", "model", "run"]
     name: str
     least: str
-    """Per hour, at minReplicas; empty for a run."""
+    """Per hour, at minReplicas; empty for a run or a sweep."""
 
     most: str
-    """Per hour, at maxReplicas; of a run while it runs."""
+    """Per hour, at maxReplicas; of a run or a sweep while it runs."""
 
     month: str
-    """At most: 730 hours at the maximum; a run once, until its deadline."""
+    """At most: 730 hours at the maximum; a run or a sweep once, until its deadline."""
 
     start: float
     """Percent of the dearest row, where the least ends."""
@@ -35,12 +35,12 @@ class CostRow:
     """The same of the most."""
 
     said: str
-    """Why so much, for a run."""
+    """Why so much, for a run or a sweep."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class MonthPart:
-    """What one model, or all runs, take of a month at worst."""
+    """What one model, a TensorBoard, or all runs and sweeps take of a month at worst."""
 
     label: str
     amount: str
@@ -57,7 +57,7 @@ class Costs:
     """Per hour."""
 
     least_month: str
-    """Everything at its minimum for a month, without runs."""
+    """Everything at its minimum for a month, without runs and sweeps."""
 
     worst_month: str
     budget: str | None
@@ -122,33 +122,26 @@ def _rows(settings: Settings, plan: Plan) -> Iterator[CostRow]:
             if model.tenant == tenant:
                 served = plan.models[name]
                 yield row("model", name, served.price_per_hour_min, served.price_per_hour_max)
-        for name, job in settings.training_jobs.items():
-            if job.tenant == tenant:
-                run = plan.jobs[name]
-                yield CostRow(
-                    kind="run",
-                    name=run.run,
-                    least="",
-                    most=money(run.price_per_hour),
-                    month=money(run.price_max),
-                    start=0.0,
-                    end=share(run.price_per_hour.amount, dearest),
-                    said=f"once, until its deadline of {span(job.deadline)}",
-                )
-
-        for name, sweep in settings.sweeps.items():
-            if sweep.tenant == tenant:
-                searched = plan.sweeps[name]
-                yield CostRow(
-                    kind="run",
-                    name=searched.job,
-                    least="",
-                    most=money(searched.price_per_hour),
-                    month=money(searched.price_max),
-                    start=0.0,
-                    end=share(searched.price_per_hour.amount, dearest),
-                    said=f"once, until its deadline of {span(sweep.deadline)}",
-                )
+        runs = [
+            (plan.jobs[name].run, plan.jobs[name], job.deadline)
+            for name, job in settings.training_jobs.items()
+            if job.tenant == tenant
+        ] + [
+            (plan.sweeps[name].job, plan.sweeps[name], sweep.deadline)
+            for name, sweep in settings.sweeps.items()
+            if sweep.tenant == tenant
+        ]
+        for name, run, deadline in runs:
+            yield CostRow(
+                kind="run",
+                name=name,
+                least="",
+                most=money(run.price_per_hour),
+                month=money(run.price_max),
+                start=0.0,
+                end=share(run.price_per_hour.amount, dearest),
+                said=f"once, until its deadline of {span(deadline)}",
+            )
 
 
 def _month_parts(settings: Settings, plan: Plan, whole: Decimal) -> Iterator[MonthPart]:

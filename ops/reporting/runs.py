@@ -27,6 +27,9 @@ class RunPicture:
     top: str
     """The loss at the upper edge; the lower edge is 0."""
 
+    bottom: str
+    """The accuracy at the lower edge, the tenth below the worst; the upper edge is 1."""
+
     epochs: tuple[tuple[float, str], ...]
     """Marks of the axis: place in percent, and the epoch."""
 
@@ -62,18 +65,22 @@ def _picture(name: str, progress: Progress) -> RunPicture:
     most = max(max(each.loss, each.validation_loss) for each in history)
     top = most * 1.05 or 1.0
 
-    def points(value: Iterable[float], whole: float) -> str:
-        places = zip(history, value, strict=True)
-        return " ".join(f"{_across(each, progress.epochs):g},{round(100 - 100 * y / whole, 2):g}" for each, y in places)
+    worst = min(min(each.accuracy, each.validation_accuracy) for each in history)
+    bottom = min(int(worst * 10), 9) / 10
+
+    def points(value: Iterable[float], low: float, high: float) -> str:
+        places = ((_across(each, progress.epochs), y) for each, y in zip(history, value, strict=True))
+        return " ".join(f"{x:g},{round(100 * (high - y) / (high - low), 2):g}" for x, y in places)
 
     state = progress.phase if progress.phase != "training" else f"epoch {progress.epoch} of {progress.epochs}"
     return RunPicture(
         name=name,
-        loss=points((each.loss for each in history), top),
-        validation_loss=points((each.validation_loss for each in history), top),
-        accuracy=points((each.accuracy for each in history), 1),
-        validation_accuracy=points((each.validation_accuracy for each in history), 1),
+        loss=points((each.loss for each in history), 0, top),
+        validation_loss=points((each.validation_loss for each in history), 0, top),
+        accuracy=points((each.accuracy for each in history), bottom, 1),
+        validation_accuracy=points((each.validation_accuracy for each in history), bottom, 1),
         top=number(round(top, 3)),
+        bottom=f"{bottom:g}",
         epochs=tuple(
             (_across(each, progress.epochs), str(each.epoch)) for each in history[:: -(-len(history) // _MARKS)]
         ),

@@ -113,9 +113,14 @@ class Platform:
     def log(self, job: str) -> str:
         """What the last pod of a Job printed."""
         pods = self.get("/api/v1/namespaces/ml/pods", labelSelector=f"batch.kubernetes.io/job-name={job}")["items"]
-        newest = max(pods, key=lambda pod: pod["metadata"]["creationTimestamp"])
+        return self.log_of(max(pods, key=lambda pod: pod["metadata"]["creationTimestamp"])["metadata"]["name"])
+
+    def log_of(self, pod: str, *, previous: bool = False) -> str:
+        """What a pod's container printed since it started, or the one before it."""
         with connect(credentials.ADMIN) as client:
-            return client.get(f"/api/v1/namespaces/ml/pods/{newest['metadata']['name']}/log").text
+            answer = client.get(f"/api/v1/namespaces/ml/pods/{pod}/log", params={"previous": str(previous).lower()})
+            answer.raise_for_status()
+            return answer.text
 
 
 def until(what: str, seconds: float, condition: Any) -> None:
@@ -124,6 +129,20 @@ def until(what: str, seconds: float, condition: Any) -> None:
     while not condition():
         assert time.monotonic() < deadline, f"not within {seconds:.0f} s: {what}"
         time.sleep(1)
+
+
+def first_process(*variables: str) -> int:
+    """This machine's id of the first process of a container with these `NAME=value`; 0 while there is none."""
+    wanted = {variable.encode() for variable in variables}
+    for process in Path("/proc").iterdir():
+        try:
+            # Its last id is the one that the container's own namespace gives it.
+            is_first = re.search(r"^NSpid:.*\t1$", (process / "status").read_text(), re.MULTILINE)
+            if is_first and wanted <= set((process / "environ").read_bytes().split(b"\0")):
+                return int(process.name)
+        except OSError:
+            continue
+    return 0
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from contract.run import RunDefinition
 from contract.sweep import SweepDefinition, SweepEnvironment
 from contract.sweep_result import RESULT, SweepResult
 from contract.sweep_space import space_of
-from training.sweep import run_slot
+from training.sweep import run_slot, tell_result
 from training.sweep_journal import JOURNAL, MOST_LOSSES, Journal, grid_point, parameters_of, slot_of
 from training.sweep_objective import Report, declared, train_once
 
@@ -137,6 +137,25 @@ def test_a_pod_killed_before_it_wrote_the_result_is_made_up_for(tmp_path: Path) 
     run_all(sweep, again := Trainer(), [2])
     assert not again.asked
     assert (sweep.directory / RESULT).read_text() == written
+
+
+def test_a_pod_tells_the_result_once_there_is_one(tmp_path: Path) -> None:
+    sweep, file = sweep_in(tmp_path), tmp_path / "termination-log"
+    file.touch()
+    run_all(sweep, Trainer(), [0, 1, 2])
+    tell_result(sweep, file)
+    assert not file.read_text()
+    run_all(sweep, Trainer(), [3])
+    tell_result(sweep, file)
+    assert SweepResult.parse(file.read_text()) == result(sweep)
+
+
+def test_a_damaged_result_is_said_to_be_one(tmp_path: Path) -> None:
+    sweep = sweep_in(tmp_path)
+    run_all(sweep, Trainer())
+    (sweep.directory / RESULT).write_text("{")
+    with pytest.raises(Failure, match=r"best\.json is damaged .*move it away, and it is written anew"):
+        tell_result(sweep, tmp_path / "termination-log")
 
 
 def test_a_slot_whose_pods_keep_being_killed_fails_and_leaves_the_sweep_alone(tmp_path: Path) -> None:

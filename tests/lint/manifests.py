@@ -47,12 +47,10 @@ VARIANTS: Final[Mapping[str, Sequence[tuple[str, object]]]] = {
         ("models.digits.tracks.stable", {"version": 9, "fetch": {"url": "https://x.test/m.tgz", "sha256": "a" * 64}}),
     ),
     "sweep": (
-        (
-            "tenants.train.quota",
-            {"requests": {"cpu": 9, "memory": "99Gi", "gpu": 9}, "limits": {"cpu": 9, "memory": "99Gi"}},
-        ),
-        ("sweeps.rates", SWEEP),
+        ("sweeps.rates", {**SWEEP, "gpus": 1, "nodeSelector": {"pool": "a100"}}),
+        ("tenants.train.quota", _ROOMY),
     ),
+    "tensorboard": (("tenants.train.tensorboard", {}), ("tenants.train.quota", _ROOMY)),
     "another stack's image": (("images.training", {"fromStack": "organization/tfk8s/dev"}),),
 }
 """Changes of the sound stack of `tests.unit.words`."""

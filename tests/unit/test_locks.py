@@ -2,15 +2,19 @@
 
 import re
 import tomllib
+from importlib.metadata import requires
 from pathlib import Path
 from typing import Any
 
 import pytest
+from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT: Any = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PROGRAM: list[str] = PROJECT["project"]["dependencies"]
-GROUPS: dict[str, list[str]] = PROJECT["dependency-groups"]
+GROUPS: dict[str, list[str]] = {
+    group: [pin for pin in pins if isinstance(pin, str)] for group, pins in PROJECT["dependency-groups"].items()
+}
 
 
 @pytest.mark.parametrize(
@@ -22,15 +26,35 @@ GROUPS: dict[str, list[str]] = PROJECT["dependency-groups"]
             [*PROGRAM, *(pin for group, pins in GROUPS.items() if group != "checkov" for pin in pins)],
         ),
         ("training/requirements.txt", GROUPS["training"]),
-        ("training/requirements-tensorflow.txt", [*GROUPS["training"], *GROUPS["tensorflow"]]),
+        (
+            "training/requirements-tensorflow.txt",
+            [*GROUPS["training"], *GROUPS["tensorflow"], *GROUPS["tensorboard"]],
+        ),
+        ("training/requirements-tensorboard.txt", GROUPS["tensorboard"]),
         ("tools/checkov.txt", GROUPS["checkov"]),
         ("tools/uv.txt", [pin for pin in GROUPS["build"] if pin.startswith("uv==")]),
     ],
 )
 def test_every_pin_is_locked(lock: str, pins: list[str]) -> None:
-    locked = set(re.findall(r"^(\S+==\S+)", (ROOT / lock).read_text(), re.MULTILINE))
     assert pins
-    assert {re.sub(r"[._]", "-", pin.partition("==")[0]) + "==" + pin.partition("==")[2] for pin in pins} <= locked
+    assert {re.sub(r"[._]", "-", pin.partition("==")[0]) + "==" + pin.partition("==")[2] for pin in pins} <= locked_in(
+        lock
+    )
+
+
+def locked_in(lock: str) -> set[str]:
+    return set(re.findall(r"^(\S+==\S+)", (ROOT / lock).read_text(), re.MULTILINE))
+
+
+def test_tensorboard_alone_brings_nothing_that_tensorflow_has_brought() -> None:
+    """It is installed without a look at dependencies, so what is missing here would be missing there."""
+    needs = {Requirement(need).name for need in requires("tensorboard") or () if "extra" not in need}
+    shared = needs & {Requirement(need).name for need in requires("tensorflow-cpu") or () if "extra" not in need}
+    alone = {pin.partition("==")[0] for pin in locked_in("training/requirements-tensorboard.txt")}
+    assert "protobuf" in shared
+    assert not shared & alone
+    assert needs - shared <= alone
+    assert locked_in("training/requirements-tensorboard.txt") <= locked_in("training/requirements-tensorflow.txt")
 
 
 @pytest.mark.parametrize("lock", ["requirements.txt", "requirements-dev.txt", "tools/checkov.txt", "tools/uv.txt"])

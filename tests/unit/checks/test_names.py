@@ -76,7 +76,7 @@ def test_a_run_whose_pods_would_have_too_long_names_is_refused() -> None:
 @pytest.mark.parametrize(("workers", "longest"), [(2, 10**13 - 1), (10, 10**13 - 1), (11, 10**12 - 1)])
 def test_the_index_of_a_worker_counts_in_its_pods_name(workers: int, longest: int) -> None:
     gang: Words = {**part("trainingJobs", "digits"), "tenant": "serve", "version": longest, "workers": workers}
-    gang["resources"] = {"cpu": 1, "memory": "1Gi"}
+    gang |= {"resources": {"cpu": 1, "memory": "1Gi"}, "args": {"batchSize": 2 * workers}}
     assert found(ROOMY, (f"trainingJobs.{LONG}", gang)) == ()
     assert only("name-length", ROOMY, (f"trainingJobs.{LONG}", {**gang, "version": longest + 1})).path
 

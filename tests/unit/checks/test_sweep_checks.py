@@ -134,3 +134,35 @@ def test_what_cannot_be_read_causes_no_finding_of_a_check(change: tuple[str, obj
 
 def _rate() -> dict[str, object]:
     return {"type": "float", "low": 0.0001, "high": 0.01}
+
+
+TWO_GPUS = (*SOUND, ("sweeps.rates.gpus", 2))
+BATCH = "sweeps.rates.space.batchSize"
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_the_declared_batch_of_a_sweep_divides_by_its_gpus(own: bool) -> None:
+    # The training job itself has one GPU here, which takes any batch.
+    args = ("sweeps.rates.args" if own else "trainingJobs.digits.args", {"batchSize": 65})
+    finding = only("batch-size", *TWO_GPUS, ("trainingJobs.digits.gpus", 1), args)
+    assert finding.path == "tfk8s:sweeps.rates.args.batchSize"
+    whose = "" if own else " (of trainingJobs.digits)"
+    assert finding.message.startswith(f"batchSize 65{whose} / 2 GPUs leaves 1")
+
+
+def test_every_choice_of_a_sweeps_batch_divides_by_its_gpus() -> None:
+    wrong = {"type": "categorical", "choices": [32, 33, 1]}
+    findings = found(*TWO_GPUS, (BATCH, wrong))
+    assert {finding.path for finding in findings} == {f"tfk8s:{BATCH}.choices"}
+    assert [finding.fix for finding in findings] == ["use 32 or 34", "use 2"]
+    assert found(*SOUND, ("sweeps.rates.gpus", 1), (BATCH, wrong)) == ()
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "step", "fine"),
+    [(16, 64, 16, True), (17, 65, 16, False), (16, 61, 15, False), (16, 64, None, False), (16, 16, None, True)],
+)
+def test_every_step_of_a_sweeps_batch_divides_by_its_gpus(low: int, high: int, step: int | None, fine: bool) -> None:
+    words = {"type": "int", "low": low, "high": high, **({"step": step} if step else {})}
+    findings = found(*TWO_GPUS, (BATCH, words))
+    assert [finding.path for finding in findings] == ([] if fine else [f"tfk8s:{BATCH}"])

@@ -164,6 +164,13 @@ def test_a_batch_that_does_not_divide_by_the_gpus_is_refused_with_those_that_do(
     assert finding.fix == "use 64 or 66"
 
 
+def test_the_batch_of_a_job_that_names_none_is_known_too() -> None:
+    gang = (ROOMY_TRAINING, ("trainingJobs.digits.workers", 3), ("trainingJobs.digits.gpus", 1))
+    finding = only("batch-size", *gang)
+    assert finding.path == "tfk8s:trainingJobs.digits.args.batchSize"
+    assert finding.message.startswith("batchSize 64 (where args name none) / 3 workers leaves 1")
+
+
 def test_a_batch_smaller_than_the_gpus_is_refused_with_their_number() -> None:
     assert only("batch-size", ("trainingJobs.digits.args", {"batchSize": 1})).fix == "use 2"
 

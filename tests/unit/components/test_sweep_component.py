@@ -90,6 +90,13 @@ def test_trials_with_gpus_get_to_gpu_nodes() -> None:
     assert "tolerations" not in pod(sound_sweep())
 
 
+def test_trials_run_on_the_nodes_they_are_told_and_through_the_taint_of_gpu_nodes() -> None:
+    assert pod(swept(("sweeps.rates.nodeSelector", {"pool": "small"})))["nodeSelector"] == {"pool": "small"}
+    spec = pod(swept(("sweeps.rates.gpus", 1), ("sweeps.rates.nodeSelector", {"pool": "a100"})))
+    assert spec["nodeSelector"] == {"nvidia.com/gpu.present": "true", "pool": "a100"}
+    assert spec["tolerations"] == [{"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}]
+
+
 def test_a_tenants_queue_holds_its_sweeps() -> None:
     queued = swept(("tenants.train.queue", "gpus"), ("gpuPool.tenants", {"train": {"gpu": 2}}))
     held = job(queued)

@@ -6,7 +6,7 @@ import sys
 import time
 from pathlib import Path
 
-from contract.exits import Exit
+from contract.exits import MESSAGE_BYTES, Exit, leave_message
 
 ROOT = Path(__file__).parents[3]
 
@@ -47,3 +47,19 @@ def test_sigterm_cleans_up_and_ends_at_once(tmp_path: Path) -> None:
     assert time.monotonic() - start < 5
     assert last_line.startswith("error: the copy was stopped by SIGTERM")
     assert not leftover.exists()
+
+
+def test_a_message_is_left_for_the_pods_status_where_there_is_one(tmp_path: Path) -> None:
+    file = tmp_path / "termination-log"
+    assert leave_message("found", file)
+    assert not file.exists()
+    file.touch()
+    assert leave_message("x" * MESSAGE_BYTES, file)
+    assert file.stat().st_size == MESSAGE_BYTES
+
+
+def test_a_message_of_which_only_a_part_would_be_kept_is_not_left(tmp_path: Path) -> None:
+    file = tmp_path / "termination-log"
+    file.touch()
+    assert not leave_message("ü" * (MESSAGE_BYTES // 2 + 1), file)
+    assert not file.read_text()

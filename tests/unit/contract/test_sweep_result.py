@@ -29,6 +29,13 @@ def test_a_result_reads_back_as_it_was_written() -> None:
     assert SweepResult.parse(RESULT_OF_FOUR.text()) == RESULT_OF_FOUR
 
 
+def test_what_pods_tell_reads_back_in_one_short_line_without_the_reasons() -> None:
+    message = RESULT_OF_FOUR.message()
+    assert "\n" not in message
+    assert len(message) < 500
+    assert SweepResult.parse(message) == replace(RESULT_OF_FOUR, failed={2: ""})
+
+
 def test_a_result_without_values_reads_back_too() -> None:
     none = replace(RESULT_OF_FOUR, complete=0, declared=None, best=None)
     assert SweepResult.parse(none.text()) == none

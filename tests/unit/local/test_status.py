@@ -7,6 +7,7 @@ import pytest
 from rich.console import Console
 
 from contract.progress import EpochProgress, Progress, progress_path, write
+from contract.run import DEFINITION_ANNOTATION
 from local import paths, status
 from local.cluster import lifecycle
 from local.cluster.api import Object
@@ -20,7 +21,9 @@ LABELS = {"app.kubernetes.io/name": "digits", "app.kubernetes.io/version": "3"}
 
 
 def job(**state: object) -> Object:
-    return {"metadata": {"namespace": "ml", "name": "digits-v3", "labels": LABELS}, "status": state}
+    declared = {DEFINITION_ANNOTATION: PROGRESS.definition}
+    metadata = {"namespace": "ml", "name": "digits-v3", "labels": LABELS, "annotations": declared}
+    return {"metadata": metadata, "status": state}
 
 
 def pod(run: str, *restarts: int) -> Object:
@@ -64,6 +67,13 @@ def test_a_run_without_progress_is_shown_all_the_same(screen: Console) -> None:
     run["metadata"]["labels"] = {}
     words = [word.strip() for word in shown(screen, run, {("ml", "digits-v3"): 4}).split("│")[1:-1]]
     assert words == ["ml", "digits-v3", "running", "", "", "", "4", "0"]
+
+
+def test_progress_of_an_attempt_with_other_words_is_not_this_runs(screen: Console) -> None:
+    run = job()
+    run["metadata"]["annotations"] = {DEFINITION_ANNOTATION: '{"args":{"epochs":3}}'}
+    words = [word.strip() for word in shown(screen, run, {}).split("│")[1:-1]]
+    assert words == ["ml", "digits-v3", "running", "", "", "", "0", "0"]
 
 
 def test_publishing_has_no_time_left_and_a_first_epoch_no_loss() -> None:

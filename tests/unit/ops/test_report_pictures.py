@@ -9,7 +9,7 @@ from ops.reporting.amounts import difference, money, number, share, span
 from ops.reporting.costs import costs
 from ops.reporting.curves import ScalePicture, rollout_picture, scale_picture
 from ops.reporting.quotas import Bar, node_bars, quota_bars
-from tests.unit.words import TODAY, changed
+from tests.unit.words import SWEEP, TODAY, changed
 
 
 def planned(*changes: tuple[str, object]) -> tuple[Settings, Plan]:
@@ -122,6 +122,15 @@ def test_every_point_of_a_curve_lies_in_the_picture() -> None:
 def test_the_dearest_row_fills_the_width() -> None:
     settings, plan = planned()
     assert max(row.end for row in costs(settings, plan).rows) == 100
+
+
+def test_a_sweep_is_in_the_rows_and_in_the_month_as_a_run_is() -> None:
+    without, found = costs(*planned()), costs(*planned(("sweeps.rates", SWEEP)))
+    [added] = [row for row in found.rows if row.name not in {row.name for row in without.rows}]
+    assert (added.kind, added.name, added.said) == ("run", "rates-sweep", "once, until its deadline of 6 h")
+    (before,), (after,) = ([part for part in one.parts if "every run" in part.label] for one in (without, found))
+    assert after.label == "every run and sweep once, until its deadline"
+    assert float(after.amount.split()[0]) > float(before.amount.split()[0])
 
 
 def test_a_month_beyond_the_budget_is_over() -> None:

@@ -30,8 +30,9 @@ def test_epochs_go_to_the_right_and_values_up(tmp_path: Path) -> None:
     assert run.name == "digits-v3"
     assert run.top == "2.1"
     assert run.loss == "25,4.76 50,52.38"
-    assert run.accuracy == "25,50 50,25"
-    assert run.validation_accuracy == "25,25 50,0"
+    assert run.bottom == "0.5"
+    assert run.accuracy == "25,100 50,50"
+    assert run.validation_accuracy == "25,50 50,0"
     assert run.epochs == ((25, "1"), (50, "2"))
     assert run.state == "epoch 3 of 4, 1 restart"
     assert "validation accuracy 1.0000" in run.said
@@ -51,14 +52,22 @@ def test_a_loss_of_nothing_can_be_drawn(tmp_path: Path) -> None:
     assert run.loss == "25,100"
 
 
+def test_an_accuracy_that_is_whole_from_the_first_epoch_can_be_drawn(tmp_path: Path) -> None:
+    whole = replace(EPOCHS[0], accuracy=1.0, validation_accuracy=1.0)
+    (run,) = run_pictures(store_with(tmp_path, "digits", v1=replace(PROGRESS, history=(whole,))), ["digits"])
+    assert (run.bottom, run.accuracy) == ("0.9", "25,0")
+
+
 def test_the_page_shows_runs_where_a_store_is_named(tmp_path: Path) -> None:
     store, page = store_with(tmp_path / "store", "digits", v1=PROGRESS), tmp_path / "page.html"
     assert main(["report", "local", "--store", str(store), "-o", str(page)]) == 0
     text = page.read_text(encoding="utf-8")
     assert 'aria-label="digits-v1: accuracy by epoch"' in text
     assert 'points="25,4.76 50,52.38"' in text
+    assert "Nothing here was measured" not in text
     assert main(["report", "local", "-o", str(page)]) == 0
     assert "How did the runs learn?" not in page.read_text(encoding="utf-8")
+    assert "Nothing here was measured" in page.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("more", [[], ["--markdown"]])
