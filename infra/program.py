@@ -9,6 +9,8 @@ import pulumi_kubernetes as kubernetes
 from infra.checks import require_valid
 from infra.cluster_identity import guarded_kubeconfig
 from infra.components import (
+    DataSet,
+    DataSetArgs,
     GpuPool,
     GpuPoolArgs,
     Image,
@@ -33,7 +35,7 @@ from infra.config import read_config
 from infra.finding import StackFileError
 from infra.kubeconfig import ClusterError
 from infra.outputs import CONTRACT_VERSION, ImagesOutputs, ModelOutputs, SweepOutputs, TenantOutputs, TrainingOutputs
-from infra.plan import Plan, sweep_definition
+from infra.plan import Plan, sweep_data_set, sweep_definition
 from infra.settings import Settings
 from infra.settings.platform import ClusterSettings
 
@@ -66,6 +68,7 @@ class _Platform:
         self.options = pulumi.ResourceOptions(providers=[cluster], depends_on=self.training_image.accepted)
         self.tenants = {name: self._tenant(name) for name in settings.tenants}
         self.stores = {name: self._store(name) for name in settings.tenants}
+        self.data_sets = {(tenant, name): self._data_set(tenant, name) for tenant, name in sorted(plan.data_sets)}
         self.tensorboards = {name: self._tensorboard(name) for name in settings.tenants}
         self._device_plugin()
         self.pool = self._gpu_pool()
@@ -88,6 +91,15 @@ class _Platform:
     def _store(self, name: str) -> ModelStore:
         args = ModelStoreArgs(settings=self.settings.store, tenant=self.tenants[name], tenant_name=name)
         return ModelStore(f"{name}-models", args, self.options)
+
+    def _data_set(self, tenant: str, name: str) -> DataSet:
+        args = DataSetArgs(
+            data_set=name,
+            settings=self.settings.data_sets[name],
+            tenant=self.tenants[tenant],
+            tenant_name=tenant,
+        )
+        return DataSet(f"{tenant}-data-{name}", args, self.options)
 
     def _tensorboard(self, name: str) -> TensorBoard | None:
         settings = self.settings.tenants[name].tensorboard
@@ -128,6 +140,7 @@ class _Platform:
             image=self.training_image.reference,
             tenant=self.tenants[settings.tenant],
             store=self.stores[settings.tenant],
+            data=self.data_sets.get((settings.tenant, settings.data_set or "")),
             gpu=self.settings.gpu,
             queue=None if self.pool is None else self.pool.local_queues.get(settings.tenant),
         )
@@ -143,6 +156,7 @@ class _Platform:
             image=self.training_image.reference,
             tenant=self.tenants[settings.tenant],
             store=self.stores[settings.tenant],
+            data=self.data_sets.get((settings.tenant, sweep_data_set(self.settings, settings) or "")),
             queue=None if self.pool is None else self.pool.local_queues.get(settings.tenant),
             gpu=self.settings.gpu,
         )

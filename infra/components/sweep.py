@@ -23,7 +23,8 @@ from pulumi_kubernetes.core.v1 import (
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
 from contract.sweep import SweepDefinition, SweepEnvironment
-from infra.components import labels, pod
+from infra.components import data_set, labels, pod
+from infra.components.data_set import DataSet
 from infra.components.definition import first_words
 from infra.components.model_store import ModelStore
 from infra.components.tenant import SERVICE_ACCOUNT, Tenant
@@ -53,6 +54,9 @@ class SweepArgs:
 
     tenant: Tenant
     store: ModelStore
+    data: DataSet | None = None
+    """Mounted beside the store."""
+
     gpu: GpuSettings | None = None
     queue: pulumi.Resource | None = None
     """As of a run."""
@@ -129,7 +133,11 @@ def _pod(args: SweepArgs) -> PodSpecArgs:
         ["python3", "-m", "training.sweep"],
         env=pod.environment(_variables(args), args.gpu, gpus),
         asked=pod.resources(args.settings.container, args.gpu),
-        mounts=[VolumeMountArgs(name="store", mount_path=_STORE), *([pod.shared_memory_mount()] if gpus else [])],
+        mounts=[
+            VolumeMountArgs(name="store", mount_path=_STORE),
+            *data_set.mounts(args.data),
+            *([pod.shared_memory_mount()] if gpus else []),
+        ],
     )
     store = VolumeArgs(
         name="store",
@@ -145,7 +153,12 @@ def _pod(args: SweepArgs) -> PodSpecArgs:
         runtime_class_name=scheduling.runtime_class_name,
         tolerations=scheduling.tolerations or None,
         containers=[container],
-        volumes=[pod.temp_volume(), store, *([pod.shared_memory_volume()] if gpus else [])],
+        volumes=[
+            pod.temp_volume(),
+            store,
+            *data_set.volumes(args.data),
+            *([pod.shared_memory_volume()] if gpus else []),
+        ],
     )
 
 

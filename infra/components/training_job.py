@@ -23,7 +23,8 @@ from pulumi_kubernetes.core.v1 import (
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
 from contract.run import RunDefinition, RunEnvironment, alive_probe
-from infra.components import labels, pod
+from infra.components import data_set, labels, pod
+from infra.components.data_set import DataSet
 from infra.components.definition import kept_definition
 from infra.components.model_store import ModelStore
 from infra.components.tenant import SERVICE_ACCOUNT, Tenant
@@ -52,6 +53,9 @@ class TrainingJobArgs:
 
     tenant: Tenant
     store: ModelStore
+    data: DataSet | None = None
+    """Mounted beside the store."""
+
     gpu: GpuSettings | None = None
     queue: pulumi.Resource | None = None
     """The tenant's queue where this stack makes it: made before the Job, and gone after it."""
@@ -158,7 +162,11 @@ def _pod(args: TrainingJobArgs, definition: RunDefinition) -> PodSpecArgs:
         ["python3", "-m", "training.train"],
         env=pod.environment(_variables(args, definition), args.gpu, gpus),
         asked=pod.resources(args.settings.container, args.gpu),
-        mounts=[VolumeMountArgs(name="store", mount_path=_STORE), *([pod.shared_memory_mount()] if gpus else [])],
+        mounts=[
+            VolumeMountArgs(name="store", mount_path=_STORE),
+            *data_set.mounts(args.data),
+            *([pod.shared_memory_mount()] if gpus else []),
+        ],
     )
     container.startup_probe = _alive(period_seconds=1, failures=60)
     container.liveness_probe = _alive(period_seconds=5, failures=1, grace_seconds=1)
@@ -179,7 +187,12 @@ def _pod(args: TrainingJobArgs, definition: RunDefinition) -> PodSpecArgs:
         runtime_class_name=scheduling.runtime_class_name,
         tolerations=scheduling.tolerations or None,
         containers=[container],
-        volumes=[pod.temp_volume(), store, *([pod.shared_memory_volume()] if gpus else [])],
+        volumes=[
+            pod.temp_volume(),
+            store,
+            *data_set.volumes(args.data),
+            *([pod.shared_memory_volume()] if gpus else []),
+        ],
     )
 
 

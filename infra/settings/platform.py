@@ -161,8 +161,8 @@ class CsiStore(Section):
     """Passed on to the driver, the same for every tenant."""
 
 
-class StoreSettings(Section):
-    """Where models lie: `<store>/<model>/<version>/`. Exactly one of nfs, csi and local."""
+class VolumeSettings(Section):
+    """A directory that pods mount. Exactly one of nfs, csi and local."""
 
     nfs: NfsStore | None = None
     """A directory exported over NFS."""
@@ -175,6 +175,14 @@ class StoreSettings(Section):
 
     size: Quantity = Quantity.parse("100Gi")
     """Capacity the volumes state; static volumes do not enforce it."""
+
+
+class StoreSettings(VolumeSettings):
+    """Where models lie: `<store>/<model>/<version>/`. Exactly one of nfs, csi and local."""
+
+
+class DataSetSettings(VolumeSettings):
+    """Data to train on that lie outside the store. Exactly one of nfs, csi and local."""
 
 
 class GpuSettings(Section):
