@@ -125,7 +125,7 @@ class Training:
         """Judge the model on a part of the data, on one device."""
         total, right, seen = 0.0, 0.0, 0
         for images, labels in evaluation_batches(self._source, part):  # pyright: ignore[reportArgumentType]
-            logits = self.model(images, training=False)
+            logits = self.model(tf.cast(images, tf.float32), training=False)
             total += float(tf.reduce_sum(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)))
             right += float(tf.reduce_sum(tf.cast(tf.argmax(logits, axis=1) == labels, tf.float32)))
             seen += len(labels)
@@ -180,8 +180,9 @@ class Training:
         own_replicas = float(self._own_replicas)
 
         def replica_step(images: Tensor, labels: Tensor) -> Tensor:
+            pixels = tf.cast(images, tf.float32)
             with tf.GradientTape() as tape:
-                logits = model(images, training=True)
+                logits = model(pixels, training=True)
                 losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
                 # The optimizer sums gradients over replicas, so each divides by the whole batch.
                 loss = tf.reduce_sum(losses) / batch_size
