@@ -4,6 +4,8 @@
 It needs nothing but the packages in the training image, and says as its last line how long the training took.
 """
 
+# pyright: basic
+# A script as one writes it without a project: no types, and TensorFlow has none either.
 import sys
 import time
 
@@ -80,8 +82,8 @@ def loop(model, train, validation, epochs):
 
 def main(way, epochs, directory):
     keras.utils.set_random_seed(0)
-    digits = load_digits()
-    images, labels = digits.images.astype(np.float32), digits.target.astype(np.int64)
+    flat, labels = load_digits(return_X_y=True)
+    images, labels = flat.reshape(-1, 8, 8).astype(np.float32), labels.astype(np.int64)
     whole = tf.data.Dataset.from_tensor_slices((images, labels))
     train = whole.take(TRAIN).cache().shuffle(TRAIN).batch(BATCH, drop_remainder=True).prefetch(2)
     validation = whole.skip(TRAIN).take(VALIDATION).batch(VALIDATION)
