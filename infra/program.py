@@ -142,6 +142,7 @@ class _Platform:
             store=self.stores[settings.tenant],
             data=self.data_sets.get((settings.tenant, settings.data_set or "")),
             gpu=self.settings.gpu,
+            gpu_memory_fraction=self.plan.gpu_memory_fraction,
             queue=None if self.pool is None else self.pool.local_queues.get(settings.tenant),
         )
         return TrainingJob(plan.run, args, self.options)
@@ -159,6 +160,7 @@ class _Platform:
             data=self.data_sets.get((settings.tenant, sweep_data_set(self.settings, settings) or "")),
             queue=None if self.pool is None else self.pool.local_queues.get(settings.tenant),
             gpu=self.settings.gpu,
+            gpu_memory_fraction=self.plan.gpu_memory_fraction,
         )
         return Sweep(plan.job, args, self.options)
 

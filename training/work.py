@@ -107,7 +107,12 @@ class _Work:
     def _strategy(self) -> Strategy:
         run, deterministic = self._run, self._arguments.deterministic
         if not run.peers:
-            return make_strategy(run.definition.gpus, run.gpu_mode, deterministic=deterministic)
+            return make_strategy(
+                run.definition.gpus,
+                run.gpu_mode,
+                memory_fraction=run.gpu_memory_fraction,
+                deterministic=deterministic,
+            )
         self._beat.write(WAITING)
         say(f"worker {run.index} of {len(run.peers)} waits for the others")
         strategy = gang.form(run, deterministic=deterministic)

@@ -31,7 +31,7 @@ from infra.components.tenant import SERVICE_ACCOUNT, Tenant
 from infra.components.training_job import DEFINITION_ANNOTATION
 from infra.finding import Finding
 from infra.plan import SweepPlan
-from infra.settings import GpuSettings, SweepSettings
+from infra.settings import GpuSettings, Percent, SweepSettings
 
 _COMPONENT = "sweep"
 _STORE = "/store"
@@ -58,6 +58,9 @@ class SweepArgs:
     """Mounted beside the store."""
 
     gpu: GpuSettings | None = None
+    gpu_memory_fraction: Percent | None = None
+    """Share of a device's memory for a pod; None where no device is shared."""
+
     queue: pulumi.Resource | None = None
     """As of a run."""
 
@@ -168,6 +171,7 @@ def _variables(args: SweepArgs) -> Mapping[str, pulumi.Input[str]]:
         model=args.settings.model,
         definition=args.definition,
         gpu_mode=args.gpu.mode if args.gpu is not None else "exclusive",
+        gpu_memory_fraction=pod.memory_share(args.gpu_memory_fraction, args.settings.gpus),
         store=_STORE,
     )
     return {**trial.to_env(), "TFK8S_IMAGE": args.image}

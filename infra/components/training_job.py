@@ -30,7 +30,7 @@ from infra.components.model_store import ModelStore
 from infra.components.tenant import SERVICE_ACCOUNT, Tenant
 from infra.components.workers import COMPONENT, Workers, WorkersArgs, peers, subdomain
 from infra.plan import JobPlan
-from infra.settings import GpuSettings, TrainingJobSettings
+from infra.settings import GpuSettings, Percent, TrainingJobSettings
 
 DEFINITION_ANNOTATION = "tfk8s.dev/definition"
 _STORE = "/store"
@@ -57,6 +57,9 @@ class TrainingJobArgs:
     """Mounted beside the store."""
 
     gpu: GpuSettings | None = None
+    gpu_memory_fraction: Percent | None = None
+    """Share of a device's memory for a pod; None where no device is shared."""
+
     queue: pulumi.Resource | None = None
     """The tenant's queue where this stack makes it: made before the Job, and gone after it."""
 
@@ -217,6 +220,7 @@ def _variables(args: TrainingJobArgs, definition: RunDefinition) -> Mapping[str,
         version=args.settings.version,
         definition=definition,
         gpu_mode=args.gpu.mode if args.gpu is not None else "exclusive",
+        gpu_memory_fraction=pod.memory_share(args.gpu_memory_fraction, args.settings.gpus),
         store=_STORE,
         peers=peers(args.plan.run, args.settings.tenant, args.settings.workers),
         stall_timeout=0 if stall_timeout is None else stall_timeout.whole_seconds,

@@ -85,7 +85,7 @@ class Plan:
     """None where the stack file names no nodes."""
 
     gpu_memory_fraction: Percent | None
-    """Share of a device's memory that one model server takes; None where devices are not shared."""
+    """Share of a device's memory that one pod may take; None where devices are not shared."""
 
     price_per_hour: Money
     """Of everything that stays, models at their minimum: without training."""

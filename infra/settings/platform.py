@@ -195,7 +195,7 @@ class GpuSettings(Section):
     """How many pods share one device; for timeSlicing and mps."""
 
     memory_fraction: Percent | None = None
-    """Share of a device's memory that one model server takes where pods share it; 100% / podsPerGpu where not given."""
+    """Share of a device's memory that one pod may take where pods share it; 100% / podsPerGpu where not given."""
 
     runtime_class_name: str | None = None
     """RuntimeClass of pods with a GPU, such as `nvidia`."""
