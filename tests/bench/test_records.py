@@ -85,6 +85,7 @@ class Run:
 
     def config(self, data: Records) -> Any:
         config = words()
+        config["tfk8s:models"] = {}
         config["tfk8s:dataSets"] = {"generated": {"local": str(data.directory), "size": "2Gi"}}
         config["tfk8s:trainingJobs"]["digits"] |= {
             "version": self.version,
@@ -92,7 +93,7 @@ class Run:
             "gpus": 0,
             "dataSet": "generated",
             "dataVersion": data.digest[:12],
-            "resources": {"cpu": 1, "memory": "1Gi", "limits": {"cpu": 2, "memory": "1Gi"}},
+            "resources": {"cpu": "500m", "memory": "1Gi", "limits": {"cpu": 2, "memory": "1Gi"}},
             "args": {"data": "/data", "epochs": 1, "batchSize": 256, "checkpointSteps": 100},
         }
         return config
