@@ -25,6 +25,9 @@ LARGEST_SEED: Final = 2**32 - 1
 MOST_WORKERS: Final = 512
 """The names of all must fit into one variable, which Linux bounds at 128 KiB (MAX_ARG_STRLEN); one has up to 177."""
 
+MEMORY_FRACTION: Final = "TFK8S_GPU_MEMORY_FRACTION"
+"""Of a run or a trial whose device other pods use too: the share of its memory that it may take."""
+
 VARIABLES: Final = {
     "TFK8S_MODEL": "the model's name in the store",
     "TFK8S_VERSION": "the version to train, a number from 1",
@@ -39,6 +42,7 @@ VARIABLES: Final = {
 GANG_VARIABLES: Final = {
     "TFK8S_PEERS": "host:port of every worker in order of their indices; absent for a run of one worker",
     "TFK8S_STALL_TIMEOUT": "seconds without a step after which the training is started again; absent or 0: never",
+    MEMORY_FRACTION: "share of a device's memory that may be taken; absent: all of it",
     "JOB_COMPLETION_INDEX": "which of the workers this one is, from 0; Kubernetes sets it in an Indexed Job",
 }
 """Variables that only some runs have."""
@@ -201,6 +205,9 @@ class RunEnvironment:
     gpu_mode: str
     """One of GPU_MODES."""
 
+    gpu_memory_fraction: float = 1.0
+    """Share of a device's memory that the run may take, above 0; 1 where it has the device to itself."""
+
     image: str = ""
     """Reference of the training image, recorded as provenance. The program leaves it empty, because it learns the
     reference when the image is built, and adds TFK8S_IMAGE to `to_env()` itself."""
@@ -232,6 +239,7 @@ class RunEnvironment:
             problems.append(f"TFK8S_STORE is {self.store!r}: must be an absolute path")
         if self.gpu_mode not in GPU_MODES:
             problems.append(f"TFK8S_GPU_MODE is {self.gpu_mode!r}: must be one of {', '.join(GPU_MODES)}")
+        problems += problems_of_fraction(self.gpu_memory_fraction)
         problems += self._problems_of_peers()
         if not _is_count(self.stall_timeout, 0):
             problems.append(f"TFK8S_STALL_TIMEOUT is {self.stall_timeout!r}: must be a whole number of seconds, or 0")
@@ -260,6 +268,8 @@ class RunEnvironment:
             "TFK8S_GPUS": str(self.definition.gpus),
             "TFK8S_GPU_MODE": self.gpu_mode,
         }
+        if self.gpu_memory_fraction < 1:
+            variables[MEMORY_FRACTION] = f"{self.gpu_memory_fraction:g}"
         if self.image:
             variables["TFK8S_IMAGE"] = self.image
         if self.peers:
@@ -303,6 +313,7 @@ class RunEnvironment:
                 definition=definition,
                 image=env.get("TFK8S_IMAGE", ""),
                 gpu_mode=env.get("TFK8S_GPU_MODE", GPU_MODES[0]),
+                gpu_memory_fraction=memory_fraction(env, problems),
                 peers=peers,
                 # Any Indexed Job has the variable; alone, a worker is its own chief.
                 index=_count_in(env, "JOB_COMPLETION_INDEX", problems) if peers else 0,
@@ -313,6 +324,21 @@ class RunEnvironment:
         if problems:
             raise RunError(problems)
         return run
+
+
+def problems_of_fraction(value: float) -> list[str]:
+    """What is wrong with a share of a device's memory, if anything."""
+    return [] if 0 < value <= 1 else [f"{MEMORY_FRACTION} is {value:g}: must be above 0 and at most 1"]
+
+
+def memory_fraction(env: Mapping[str, str], problems: list[str]) -> float:
+    """The share of a device's memory that the variables give; what is no number is noted."""
+    text = env.get(MEMORY_FRACTION, "1")
+    try:
+        return float(text)
+    except ValueError:
+        problems.append(f"{MEMORY_FRACTION} is {text!r}: must be a number above 0 and at most 1")
+        return 1.0
 
 
 def _count_in(env: Mapping[str, str], name: str, problems: list[str]) -> int:

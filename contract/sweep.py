@@ -13,7 +13,15 @@ from math import prod
 from pathlib import Path
 from typing import Final
 
-from contract.run import GPU_MODES, NAME, RunDefinition, RunError
+from contract.run import (
+    GPU_MODES,
+    MEMORY_FRACTION,
+    NAME,
+    RunDefinition,
+    RunError,
+    memory_fraction,
+    problems_of_fraction,
+)
 from contract.sweep_space import Parameter, space_of
 
 SAMPLERS: Final = ("grid", "random", "tpe")
@@ -141,6 +149,9 @@ class SweepEnvironment:
     model: str
     definition: SweepDefinition
     gpu_mode: str
+    gpu_memory_fraction: float = 1.0
+    """As in `RunEnvironment`."""
+
     image: str = ""
     """As in `RunEnvironment`: left empty by the program, which adds TFK8S_IMAGE itself."""
 
@@ -163,6 +174,7 @@ class SweepEnvironment:
             problems.append(f"TFK8S_STORE is {self.store!r}: must be an absolute path")
         if self.gpu_mode not in GPU_MODES:
             problems.append(f"TFK8S_GPU_MODE is {self.gpu_mode!r}: must be one of {', '.join(GPU_MODES)}")
+        problems += problems_of_fraction(self.gpu_memory_fraction)
         if not 0 <= self.slot < self.definition.trials:
             last = self.definition.trials - 1
             problems.append(f"JOB_COMPLETION_INDEX is {self.slot}: must be a whole number from 0 to {last}")
@@ -189,6 +201,8 @@ class SweepEnvironment:
             "TFK8S_GPUS": str(definition.base.gpus),
             "TFK8S_GPU_MODE": self.gpu_mode,
         }
+        if self.gpu_memory_fraction < 1:
+            variables[MEMORY_FRACTION] = f"{self.gpu_memory_fraction:g}"
         return {**variables, "TFK8S_IMAGE": self.image} if self.image else variables
 
     @classmethod
@@ -226,6 +240,7 @@ class SweepEnvironment:
                 definition=definition,
                 image=env.get("TFK8S_IMAGE", ""),
                 gpu_mode=env.get("TFK8S_GPU_MODE", GPU_MODES[0]),
+                gpu_memory_fraction=memory_fraction(env, problems),
                 slot=slot,
             )
         except RunError as error:

@@ -10,6 +10,8 @@ from contract.sweep_result import SweepResult
 from infra.checks import require_valid
 from infra.cluster_identity import guarded_kubeconfig
 from infra.components import (
+    DataSet,
+    DataSetArgs,
     GpuPool,
     GpuPoolArgs,
     Image,
@@ -42,7 +44,7 @@ from infra.outputs import (
     TenantOutputs,
     TrainingOutputs,
 )
-from infra.plan import Plan, sweep_definition
+from infra.plan import Plan, sweep_data_set, sweep_definition
 from infra.settings import Settings
 from infra.settings.platform import ClusterSettings
 
@@ -75,6 +77,7 @@ class _Platform:
         self.options = pulumi.ResourceOptions(providers=[cluster], depends_on=self.training_image.accepted)
         self.tenants = {name: self._tenant(name) for name in settings.tenants}
         self.stores = {name: self._store(name) for name in settings.tenants}
+        self.data_sets = {(tenant, name): self._data_set(tenant, name) for tenant, name in sorted(plan.data_sets)}
         self.tensorboards = {name: self._tensorboard(name) for name in settings.tenants}
         self._device_plugin()
         self.pool = self._gpu_pool()
@@ -97,6 +100,15 @@ class _Platform:
     def _store(self, name: str) -> ModelStore:
         args = ModelStoreArgs(settings=self.settings.store, tenant=self.tenants[name], tenant_name=name)
         return ModelStore(f"{name}-models", args, self.options)
+
+    def _data_set(self, tenant: str, name: str) -> DataSet:
+        args = DataSetArgs(
+            data_set=name,
+            settings=self.settings.data_sets[name],
+            tenant=self.tenants[tenant],
+            tenant_name=tenant,
+        )
+        return DataSet(f"{tenant}-data-{name}", args, self.options)
 
     def _tensorboard(self, name: str) -> TensorBoard | None:
         settings = self.settings.tenants[name].tensorboard
@@ -137,7 +149,9 @@ class _Platform:
             image=self.training_image.reference,
             tenant=self.tenants[settings.tenant],
             store=self.stores[settings.tenant],
+            data=self.data_sets.get((settings.tenant, settings.data_set or "")),
             gpu=self.settings.gpu,
+            gpu_memory_fraction=self.plan.gpu_memory_fraction,
             queue=None if self.pool is None else self.pool.local_queues.get(settings.tenant),
         )
         return TrainingJob(plan.run, args, self.options)
@@ -153,8 +167,10 @@ class _Platform:
             tenant=self.tenants[settings.tenant],
             store=self.stores[settings.tenant],
             cluster=self.settings.cluster,
+            data=self.data_sets.get((settings.tenant, sweep_data_set(self.settings, settings) or "")),
             queue=None if self.pool is None else self.pool.local_queues.get(settings.tenant),
             gpu=self.settings.gpu,
+            gpu_memory_fraction=self.plan.gpu_memory_fraction,
         )
         return Sweep(plan.job, args, self.options)
 

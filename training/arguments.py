@@ -26,7 +26,7 @@ class Arguments:
     """`digits`, or a directory of records (training/records.py): absolute, or relative to the store."""
 
     checkpoint_steps: int = 100
-    """Steps between two checkpoints, 1 to 1,000,000: what is repeated at most when a worker is lost."""
+    """Steps that are repeated at most when a worker is lost, 1 to 1,000,000; checkpoints are a tenth closer."""
 
     deterministic: bool = False
     """Whether TensorFlow takes only operations that give the same bits each time; slower on GPUs."""

@@ -64,7 +64,7 @@ def form(run: RunEnvironment, *, deterministic: bool = False) -> Strategy:
     if deterministic:
         tf.config.experimental.enable_op_determinism()
     gpus = 0 if run.gpu_mode == "pretend" else run.definition.gpus
-    visible_gpus(gpus, run.gpu_mode)
+    visible_gpus(gpus, run.gpu_mode, run.gpu_memory_fraction)
     way = tf.distribute.experimental.CommunicationImplementation
     options = tf.distribute.experimental.CommunicationOptions(implementation=way.NCCL if gpus else way.RING)
     strategy = tf.distribute.MultiWorkerMirroredStrategy(communication_options=options)

@@ -14,6 +14,8 @@ from training.beat import TRAINING, Beat
 
 _BEAT_SECONDS: Final = 0.5
 _PROGRESS_SECONDS: Final = 1.0
+_PROGRESS_SHARE: Final = 0.002
+"""Of a processor, for writing progress: a long history takes longer, and is written less often."""
 
 
 class Heart(threading.Thread):
@@ -43,7 +45,7 @@ class Heart(threading.Thread):
 
     def run(self) -> None:
         """Beat until `end`."""
-        written = 0.0
+        due = 0.0
         while not self._ended.wait(_BEAT_SECONDS):
             step, now = self._step(), time.monotonic()
             if step == self._now.step and self._begun:
@@ -53,9 +55,10 @@ class Heart(threading.Thread):
             self._beat.write(TRAINING, step)
             speed = (step - self._begun_at) / (now - self._begun) if now > self._begun > 0 else 0.0
             self._now = replace(self._now, step=step, steps_per_second=speed)
-            if now - written >= _PROGRESS_SECONDS:
+            if now >= due:
+                begun = time.thread_time()
                 self.tell()
-                written = now
+                due = now + max(_PROGRESS_SECONDS, (time.thread_time() - begun) / _PROGRESS_SHARE)
 
     def tell(self, phase: str | None = None) -> None:
         """Write the progress file now; that it cannot be written harms nobody but who looks."""

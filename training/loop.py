@@ -16,6 +16,7 @@ from contract.progress import EpochProgress
 from training.arguments import Arguments
 from training.feed import Batches, Order, Share, evaluation_batches, training_batches
 from training.model import Model, build
+from training.saver import Schedule
 from training.source import Source
 from training.state import Array, State, Sums
 from training.strategy import Strategy
@@ -63,14 +64,15 @@ class Training:
         self._strategy = strategy
         self._order = Order(seed, arguments.batch_size, arguments.epochs)
         self.steps_of_epoch = source.steps_of_epoch(arguments.batch_size, strategy.num_replicas_in_sync)
+        self._schedule = Schedule(arguments.checkpoint_steps)
         self._own_replicas = 1
         self.steps = arguments.epochs * self.steps_of_epoch
         """Steps of the whole run."""
 
     @property
     def variables(self) -> list[Array]:
-        """Values of all variables, as a checkpoint holds them."""
-        return [np.asarray(variable) for variable in self._variables()]
+        """Copies of the values of all variables, as a checkpoint holds them."""
+        return [variable.numpy() for variable in self._variables()]
 
     def takes(self, variables: list[Array]) -> bool:
         """Whether a checkpoint's values fit this model."""
@@ -82,15 +84,22 @@ class Training:
         for variable, value in zip(self._variables(), variables, strict=True):
             variable.assign(value)
 
-    def run(self, state: State, save: Callable[[State], None] | None, report: Callable[[EpochProgress], None]) -> None:
-        """Train to the end, in chunks that end with an epoch or with a checkpoint.
+    def run(
+        self,
+        state: State,
+        save: Callable[[State], None] | None,
+        report: Callable[[EpochProgress], None],
+        settle: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Train to the end, in chunks that end with an epoch, or where a checkpoint is begun or must be there.
 
         The chunks are the same in every worker: TensorFlow names the sums over workers by their number in a chunk.
 
         Args:
             state: Where to go on from; it is kept up to date.
-            save: Called where a checkpoint is due; None for workers that write none and judge nothing.
+            save: Called where a checkpoint begins; None for workers that write none and judge nothing.
             report: Called after each epoch.
+            settle: Called where the checkpoint must be there.
 
         Raises:
             Failure: The training diverged.
@@ -118,14 +127,17 @@ class Training:
                 report(epoch)
                 self._require_finite(epoch.validation_loss, number)
                 epoch_start = time.monotonic()
-            if save is not None and self._saves_after(until):
+            is_last = until == self.steps
+            if save is not None and (is_last or self._schedule.begins_at(until)):
                 save(state)
+            if is_last or self._schedule.is_due_at(until):
+                settle()
 
     def evaluate(self, part: str) -> Score:
         """Judge the model on a part of the data, on one device."""
         total, right, seen = 0.0, 0.0, 0
         for images, labels in evaluation_batches(self._source, part):  # pyright: ignore[reportArgumentType]
-            logits = self.model(images, training=False)
+            logits = self.model(tf.cast(images, tf.float32), training=False)
             total += float(tf.reduce_sum(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)))
             right += float(tf.reduce_sum(tf.cast(tf.argmax(logits, axis=1) == labels, tf.float32)))
             seen += len(labels)
@@ -134,12 +146,8 @@ class Training:
     def _variables(self) -> list[Variable]:
         return [*self.model.variables, *self._optimizer.variables]
 
-    def _saves_after(self, step: int) -> bool:
-        return step % self._arguments.checkpoint_steps == 0 or step == self.steps
-
     def _chunk_end(self, step: int) -> int:
-        every = self._arguments.checkpoint_steps
-        return min((step // self.steps_of_epoch + 1) * self.steps_of_epoch, (step // every + 1) * every)
+        return min((step // self.steps_of_epoch + 1) * self.steps_of_epoch, self._schedule.next(step))
 
     def _feed(self, step: int) -> tuple[Iterator[Batches], int]:
         until = step
@@ -180,8 +188,9 @@ class Training:
         own_replicas = float(self._own_replicas)
 
         def replica_step(images: Tensor, labels: Tensor) -> Tensor:
+            pixels = tf.cast(images, tf.float32)
             with tf.GradientTape() as tape:
-                logits = model(images, training=True)
+                logits = model(pixels, training=True)
                 losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
                 # The optimizer sums gradients over replicas, so each divides by the whole batch.
                 loss = tf.reduce_sum(losses) / batch_size

@@ -72,4 +72,4 @@ class _Enlarged:
     def _image(self, pixels: NDArray[np.float32], random: np.random.Generator) -> bytes:
         scale = self.side // SIDE
         image = (pixels * ((_WHITE - _NOISE) / WHITE)).repeat(scale, axis=0).repeat(scale, axis=1)
-        return (image + random.integers(0, _NOISE + 1, image.shape)).astype(np.uint8).tobytes()
+        return (image + random.integers(0, _NOISE + 1, image.shape, dtype=np.uint8)).astype(np.uint8).tobytes()

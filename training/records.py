@@ -126,7 +126,7 @@ def load(directory: Path, version: str | None = None) -> Records:
     except FileNotFoundError:
         raise Failure(
             Exit.BAD_INPUT,
-            f"args.data: {directory / INDEX} does not exist: mount the data there; "
+            f"args.data: {directory / INDEX} does not exist: mount the data there (dataSet of the run: /data); "
             f"an index is written by python3 -m training.records",
         ) from None
     except (ValueError, KeyError, TypeError) as error:

@@ -64,7 +64,12 @@ def train_once(sweep: SweepEnvironment, definition: RunDefinition, report: Repor
         elif math.isfinite(epoch.validation_loss):  # else the loop fails the trial next
             report(epoch.epoch, arguments.epochs, round(epoch.validation_loss, 6))
 
-    strategy = make_strategy(definition.gpus, sweep.gpu_mode, deterministic=arguments.deterministic)
+    strategy = make_strategy(
+        definition.gpus,
+        sweep.gpu_mode,
+        memory_fraction=sweep.gpu_memory_fraction,
+        deterministic=arguments.deterministic,
+    )
     try:
         # A trial keeps no checkpoints: cut off, it begins anew. But who saves is also who judges.
         Training(source, arguments, strategy, definition.seed).run(State(), lambda _: None, judge)

@@ -5,18 +5,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from contract import checkpoints, progress, store
-from contract.checkpoints import Checkpoint
 from contract.exits import say
 from contract.manifest import Manifest
 from contract.progress import EpochProgress, Progress
 from contract.run import RunEnvironment
-from training import gang, state
+from training import gang
 from training.arguments import Arguments
 from training.beat import PUBLISHING, STARTING, WAITING, Beat
 from training.curves import TensorBoardLog
 from training.heart import Heart
 from training.loop import Training
 from training.model import export
+from training.saver import Saver
 from training.source import Source
 from training.state import State
 from training.strategy import Strategy, make_strategy
@@ -107,7 +107,12 @@ class _Work:
     def _strategy(self) -> Strategy:
         run, deterministic = self._run, self._arguments.deterministic
         if not run.peers:
-            return make_strategy(run.definition.gpus, run.gpu_mode, deterministic=deterministic)
+            return make_strategy(
+                run.definition.gpus,
+                run.gpu_mode,
+                memory_fraction=run.gpu_memory_fraction,
+                deterministic=deterministic,
+            )
         self._beat.write(WAITING)
         say(f"worker {run.index} of {len(run.peers)} waits for the others")
         strategy = gang.form(run, deterministic=deterministic)
@@ -188,17 +193,8 @@ class _Work:
             )
             log.write(epoch)
 
-        def save(now: State) -> None:
-            checkpoint = Checkpoint(
-                step=now.step,
-                definition=self._run.definition,
-                data_digest=self._source.digest,
-                state=now.words(),
-            )
-            variables = training.variables
-            checkpoints.save(self._checkpoints, checkpoint, lambda directory: state.write(directory, variables))
-
-        training.run(begun, save, report)
+        saver = Saver(self._checkpoints, self._run.definition, self._source.digest)
+        training.run(begun, lambda now: saver.begin(now, training.variables), report, saver.settle)
 
     def _publish(self, training: Training, done: State, staging: Path) -> Manifest:
         test, last = training.evaluate("test"), done.history[-1]

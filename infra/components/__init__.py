@@ -1,5 +1,6 @@
 """The parts of the platform: one ComponentResource a file, `tfk8s:index:<Class>` each."""
 
+from infra.components.data_set import DataSet, DataSetArgs
 from infra.components.device_plugin import NvidiaDevicePlugin, NvidiaDevicePluginArgs
 from infra.components.gpu_pool import GpuPool, GpuPoolArgs, QueueArgs
 from infra.components.image import Image, ImageArgs
@@ -12,6 +13,8 @@ from infra.components.tensorboard import TensorBoard, TensorBoardArgs
 from infra.components.training_job import TrainingJob, TrainingJobArgs
 
 __all__ = [
+    "DataSet",
+    "DataSetArgs",
     "GpuPool",
     "GpuPoolArgs",
     "Image",

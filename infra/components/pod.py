@@ -21,7 +21,7 @@ from pulumi_kubernetes.core.v1 import (
     VolumeMountArgs,
 )
 
-from infra.settings import GpuSettings
+from infra.settings import GpuSettings, Percent
 from infra.settings.base import ContainerResources, CpuMemory
 
 UID = 10001
@@ -38,7 +38,6 @@ _SHARED_MEMORY_SIZE = "1Gi"
 """NCCL's buffers between GPUs; the runtime's default is 64 MiB. Counts as memory of the pod only where used."""
 
 _GPU_TAINT = "nvidia.com/gpu"
-_SHARED_MODES = ("timeSlicing", "mps")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,6 +100,16 @@ def resources(asked: ContainerResources, gpu: GpuSettings | None) -> ResourceReq
     )
 
 
+def memory_share(fraction: Percent | None, count: int) -> float:
+    """The part of a device's memory that a pod with that many GPUs may take, from above 0 to 1.
+
+    Args:
+        fraction: Of the plan; None where no device is shared.
+        count: GPUs of the pod.
+    """
+    return float(fraction.value) / 100 if fraction is not None and count else 1.0
+
+
 def temp_volume() -> VolumeArgs:
     """The one writable place of a container beside the store."""
     return VolumeArgs(name="temp", empty_dir=EmptyDirVolumeSourceArgs(size_limit=_TEMP_SIZE))
@@ -128,7 +137,7 @@ def environment(
     always: dict[str, pulumi.Input[str]] = {"HOME": "/tmp", "TMPDIR": "/tmp"}  # noqa: S108 - the temp volume
     if gpu is not None and count:
         always["CUDA_CACHE_PATH"] = "/tmp/cuda"  # noqa: S108 - the temp volume
-        if gpu.mode in _SHARED_MODES:
+        if gpu.shares:
             # TensorFlow takes all of a device's memory at start, and would leave none to the pods it shares with.
             always["TF_FORCE_GPU_ALLOW_GROWTH"] = "true"
     return [EnvVarArgs(name=name, value=value) for name, value in sorted({**always, **variables}.items())]

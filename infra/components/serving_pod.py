@@ -149,9 +149,8 @@ class ServingPod:
 
     def _memory_flags(self) -> list[str]:
         """The most that the server takes of a device it shares; it starts with less (`pod.environment`)."""
-        if self.gpu_memory_fraction is None or not self.settings.resources.gpu:
-            return []
-        return [f"--per_process_gpu_memory_fraction={self.gpu_memory_fraction.value / 100:g}"]
+        share = pod.memory_share(self.gpu_memory_fraction, self.settings.resources.gpu)
+        return [f"--per_process_gpu_memory_fraction={share:g}"] if share < 1 else []
 
     def _startup(self) -> ProbeArgs:
         """The ports open after the first successful load, so an open one ends the start-up."""

@@ -12,7 +12,8 @@ from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
 from contract.sweep import SweepDefinition, SweepEnvironment
 from contract.sweep_result import SweepResult
-from infra.components import labels
+from infra.components import labels, pod
+from infra.components.data_set import DataSet
 from infra.components.definition import first_words
 from infra.components.model_store import ModelStore
 from infra.components.sweep_result import kept_result
@@ -26,7 +27,7 @@ from infra.components.training import (
 )
 from infra.finding import Finding
 from infra.plan import SweepPlan
-from infra.settings import GpuSettings, SweepSettings
+from infra.settings import GpuSettings, Percent, SweepSettings
 from infra.settings.platform import ClusterSettings
 
 _COMPONENT = "sweep"
@@ -52,7 +53,13 @@ class SweepArgs:
     cluster: ClusterSettings
     """Where its pods tell what they found."""
 
+    data: DataSet | None = None
+    """Mounted beside the store."""
+
     gpu: GpuSettings | None = None
+    gpu_memory_fraction: Percent | None = None
+    """Share of a device's memory for a pod; None where no device is shared."""
+
     queue: pulumi.Resource | None = None
     """As of a run."""
 
@@ -101,6 +108,7 @@ class Sweep(pulumi.ComponentResource):
                         variables=_variables(args),
                         gpu=args.gpu,
                         store=args.store,
+                        data=args.data,
                     ),
                 ),
             ),
@@ -128,6 +136,7 @@ def _variables(args: SweepArgs) -> Mapping[str, str]:
         model=args.settings.model,
         definition=args.definition,
         gpu_mode=args.gpu.mode if args.gpu is not None else "exclusive",
+        gpu_memory_fraction=pod.memory_share(args.gpu_memory_fraction, args.settings.gpus),
         store=STORE,
     ).to_env()
 

@@ -19,7 +19,8 @@ from pulumi_kubernetes.core.v1 import (
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
 from contract.run import DEFINITION_ANNOTATION
-from infra.components import pod
+from infra.components import data_set, pod
+from infra.components.data_set import DataSet
 from infra.components.labels import Labels, queued
 from infra.components.model_store import ModelStore
 from infra.components.tenant import SERVICE_ACCOUNT, Tenant
@@ -76,6 +77,7 @@ def training_pod(
     variables: Mapping[str, pulumi.Input[str]],
     gpu: GpuSettings | None,
     store: ModelStore,
+    data: DataSet | None,
     startup_probe: ProbeArgs | None = None,
     liveness_probe: ProbeArgs | None = None,
     restart_policy: str = "Never",
@@ -91,6 +93,7 @@ def training_pod(
         variables: What it is told.
         gpu: How it gets its GPUs.
         store: The tenant's model store.
+        data: Mounted beside the store.
         startup_probe: Of the container.
         liveness_probe: Of the container.
         restart_policy: Of the pod.
@@ -104,7 +107,11 @@ def training_pod(
         ["python3", "-m", module],
         env=pod.environment({**variables, "TFK8S_IMAGE": image}, gpu, gpus),
         asked=pod.resources(settings.container, gpu),
-        mounts=[VolumeMountArgs(name="store", mount_path=STORE), *([pod.shared_memory_mount()] if gpus else [])],
+        mounts=[
+            VolumeMountArgs(name="store", mount_path=STORE),
+            *data_set.mounts(data),
+            *([pod.shared_memory_mount()] if gpus else []),
+        ],
     )
     container.startup_probe, container.liveness_probe = startup_probe, liveness_probe
     claim = PersistentVolumeClaimVolumeSourceArgs(claim_name=store.claim_name)
@@ -122,6 +129,7 @@ def training_pod(
         volumes=[
             pod.temp_volume(),
             VolumeArgs(name="store", persistent_volume_claim=claim),
+            *data_set.volumes(data),
             *([pod.shared_memory_volume()] if gpus else []),
         ],
     )

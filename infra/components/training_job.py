@@ -9,7 +9,8 @@ from pulumi_kubernetes.core.v1 import ExecActionArgs, PodSpecArgs, PodTemplateSp
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
 from contract.run import RunDefinition, RunEnvironment, alive_probe
-from infra.components import labels
+from infra.components import labels, pod
+from infra.components.data_set import DataSet
 from infra.components.definition import kept_definition
 from infra.components.model_store import ModelStore
 from infra.components.tenant import Tenant
@@ -22,7 +23,7 @@ from infra.components.training import (
 )
 from infra.components.workers import COMPONENT, Workers, WorkersArgs, peers, subdomain
 from infra.plan import JobPlan
-from infra.settings import GpuSettings, TrainingJobSettings
+from infra.settings import GpuSettings, Percent, TrainingJobSettings
 
 _PROBE_TIMEOUT_SECONDS = 10
 """A shell starts in milliseconds, but a probe that takes longer than this ends a training on a busy node."""
@@ -42,7 +43,13 @@ class TrainingJobArgs:
 
     tenant: Tenant
     store: ModelStore
+    data: DataSet | None = None
+    """Mounted beside the store."""
+
     gpu: GpuSettings | None = None
+    gpu_memory_fraction: Percent | None = None
+    """Share of a device's memory for a pod; None where no device is shared."""
+
     queue: pulumi.Resource | None = None
     """The tenant's queue where this stack makes it: made before the Job, and gone after it."""
 
@@ -126,6 +133,7 @@ def _pod(args: TrainingJobArgs, definition: RunDefinition) -> PodSpecArgs:
         variables=_variables(args, definition),
         gpu=args.gpu,
         store=args.store,
+        data=args.data,
         startup_probe=_alive(period_seconds=1, failures=60),
         liveness_probe=_alive(period_seconds=5, failures=1, grace_seconds=1),
         # A gang's podFailurePolicy would need Never, and new pods for every loss.
@@ -155,6 +163,7 @@ def _variables(args: TrainingJobArgs, definition: RunDefinition) -> Mapping[str,
         version=args.settings.version,
         definition=definition,
         gpu_mode=args.gpu.mode if args.gpu is not None else "exclusive",
+        gpu_memory_fraction=pod.memory_share(args.gpu_memory_fraction, args.settings.gpus),
         store=STORE,
         peers=peers(args.plan.run, args.settings.tenant, args.settings.workers),
         stall_timeout=0 if stall_timeout is None else stall_timeout.whole_seconds,

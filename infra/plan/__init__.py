@@ -22,7 +22,7 @@ from infra.plan.scaling import (
 )
 from infra.plan.serving import GRACE_MARGIN, ModelPlan, RolloutPlan, largest_replicas, peak_pods, surge_pods
 from infra.plan.stack import JobPlan, NodesPlan, Plan, TenantPlan, make_plan
-from infra.plan.sweeps import SweepPlan, sweep_definition
+from infra.plan.sweeps import SweepPlan, sweep_data_set, sweep_definition
 
 __all__ = [
     "GRACE_MARGIN",
@@ -59,6 +59,7 @@ __all__ = [
     "shown",
     "spread",
     "surge_pods",
+    "sweep_data_set",
     "sweep_definition",
     "total",
     "waits",

@@ -10,7 +10,7 @@ from infra.plan.amounts import Amounts, Demand, demand, total
 from infra.plan.nodes import Packing, pack, spread
 from infra.plan.pool import SharePlan, pool_plan
 from infra.plan.serving import ModelPlan, model_plan
-from infra.plan.sweeps import SweepPlan, sweep_plan
+from infra.plan.sweeps import SweepPlan, sweep_data_set, sweep_plan
 from infra.settings import Duration, GpuSettings, ModelSettings, Money, Percent, Settings, TrainingJobSettings
 from infra.settings.base import ContainerResources
 from infra.settings.platform import NodePool, TensorBoardSettings
@@ -78,11 +78,14 @@ class Plan:
     pool: Mapping[str, SharePlan]
     """By tenant of the shared pool of GPUs."""
 
+    data_sets: frozenset[tuple[str, str]]
+    """Tenant and data set: what is mounted where."""
+
     nodes: NodesPlan | None
     """None where the stack file names no nodes."""
 
     gpu_memory_fraction: Percent | None
-    """Share of a device's memory that one model server takes; None where devices are not shared."""
+    """Share of a device's memory that one pod may take; None where devices are not shared."""
 
     price_per_hour: Money
     """Of everything that stays, models at their minimum: without training."""
@@ -122,6 +125,7 @@ def make_plan(settings: Settings) -> Plan:
         tenants={name: _tenant_plan(settings, models, jobs, sweeps, boards, tenant=name) for name in settings.tenants},
         tensorboards=boards,
         pool=pool_plan(settings),
+        data_sets=frozenset(_data_sets(settings)),
         nodes=_nodes_plan(demands, settings.cluster.node_pools),
         gpu_memory_fraction=_memory_fraction(gpu),
         price_per_hour=least,
@@ -205,6 +209,15 @@ def _nodes_plan(demands: Mapping[str, tuple[Demand, ...]], pools: Mapping[str, N
         packed=pack(everything, pools),
         spread=spread(everything, pools),
     )
+
+
+def _data_sets(settings: Settings) -> Iterable[tuple[str, str]]:
+    jobs = ((job.tenant, job.data_set) for job in settings.training_jobs.values())
+    sweeps = ((sweep.tenant, sweep_data_set(settings, sweep)) for sweep in settings.sweeps.values())
+    for tenant, data_set in chain(jobs, sweeps):
+        # A name that is declared nowhere is an error of its own.
+        if data_set is not None and data_set in settings.data_sets and tenant in settings.tenants:
+            yield tenant, data_set
 
 
 def _memory_fraction(gpu: GpuSettings | None) -> Percent | None:

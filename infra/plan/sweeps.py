@@ -81,3 +81,9 @@ def sweep_definition(settings: Settings, name: str) -> SweepDefinition:
         pruner=sweep.pruner,
         metric=sweep.metric,
     )
+
+
+def sweep_data_set(settings: Settings, sweep: SweepSettings) -> str | None:
+    """The data set that its trials mount: its own, else that of its model's training job."""
+    job = settings.training_jobs.get(sweep.model)
+    return sweep.data_set or (job.data_set if job is not None else None)

@@ -1,13 +1,14 @@
 """The stack file, typed. Imports no Pulumi."""
 
 from infra.settings.parse import Parsed, Settings, key_path, parse
-from infra.settings.platform import GpuSettings, StoreSettings, TenantSettings
+from infra.settings.platform import DataSetSettings, GpuSettings, StoreSettings, TenantSettings, VolumeSettings
 from infra.settings.pool import GpuPoolSettings
 from infra.settings.sweeps import SweepSettings
 from infra.settings.units import Duration, Money, Percent, Quantity
 from infra.settings.workloads import ModelSettings, Track, TrainingJobSettings
 
 __all__ = [
+    "DataSetSettings",
     "Duration",
     "GpuPoolSettings",
     "GpuSettings",
@@ -22,6 +23,7 @@ __all__ = [
     "TenantSettings",
     "Track",
     "TrainingJobSettings",
+    "VolumeSettings",
     "key_path",
     "parse",
 ]

@@ -13,6 +13,7 @@ from infra.finding import Finding
 from infra.settings.base import Name, Section
 from infra.settings.platform import (
     ClusterSettings,
+    DataSetSettings,
     GpuSettings,
     ImagesSettings,
     PolicySettings,
@@ -36,6 +37,7 @@ class Settings(Section):
     cluster: ClusterSettings
     images: ImagesSettings
     store: StoreSettings
+    data_sets: Mapping[Name, DataSetSettings] = {}
     gpu: Annotated[GpuSettings | None, BeforeValidator(lambda words: None if words == {} else words)] = None
     """How pods get GPUs; nobody gets any where nothing is said, or `{}`, which is what the engine makes of nothing."""
 
@@ -162,18 +164,20 @@ def _model_in(annotation: object) -> type[BaseModel] | None:
 
 
 def _dangling(raw: Raw) -> Iterator[Finding]:
-    """References to tenants that are not declared, read from the words alone so that other errors do not hide them."""
-    declared = sorted(_mapping(raw.get("tenants")))
-    for location, tenant in _tenants_named(raw):
-        if isinstance(tenant, str) and tenant not in declared:
-            close = difflib.get_close_matches(tenant, declared, n=1)
-            yield Finding(
-                check="settings",
-                severity="error",
-                path=key_path(location),
-                message=f"no tenant is called {tenant!r}; tfk8s:tenants declares {', '.join(declared) or 'none'}",
-                fix=f"did you mean {close[0]}?" if close else "declare it, or name one that is",
-            )
+    """References to what is not declared, read from the words alone so that other errors do not hide them."""
+    references = (("tenants", "tenant", _tenants_named(raw)), ("dataSets", "data set", _data_named(raw)))
+    for section, kind, named in references:
+        declared = sorted(_mapping(raw.get(section)))
+        for location, name in named:
+            if isinstance(name, str) and name not in declared:
+                close = difflib.get_close_matches(name, declared, n=1)
+                yield Finding(
+                    check="settings",
+                    severity="error",
+                    path=key_path(location),
+                    message=f"no {kind} is called {name!r}; tfk8s:{section} declares {', '.join(declared) or 'none'}",
+                    fix=f"did you mean {close[0]}?" if close else "declare it, or name one that is",
+                )
 
 
 def _tenants_named(raw: Raw) -> Iterator[tuple[Location, object]]:
@@ -182,6 +186,12 @@ def _tenants_named(raw: Raw) -> Iterator[tuple[Location, object]]:
     for section in ("trainingJobs", "sweeps", "models"):
         for name, user in _mapping(raw.get(section)).items():
             yield (section, name, "tenant"), _mapping(user).get("tenant")
+
+
+def _data_named(raw: Raw) -> Iterator[tuple[Location, object]]:
+    for section in ("trainingJobs", "sweeps"):
+        for name, user in _mapping(raw.get(section)).items():
+            yield (section, name, "dataSet"), _mapping(user).get("dataSet")
 
 
 def _mapping(value: object) -> Raw:

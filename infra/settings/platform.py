@@ -161,8 +161,8 @@ class CsiStore(Section):
     """Passed on to the driver, the same for every tenant."""
 
 
-class StoreSettings(Section):
-    """Where models lie: `<store>/<model>/<version>/`. Exactly one of nfs, csi and local."""
+class VolumeSettings(Section):
+    """A directory that pods mount. Exactly one of nfs, csi and local."""
 
     nfs: NfsStore | None = None
     """A directory exported over NFS."""
@@ -177,6 +177,14 @@ class StoreSettings(Section):
     """Capacity the volumes state; static volumes do not enforce it."""
 
 
+class StoreSettings(VolumeSettings):
+    """Where models lie: `<store>/<model>/<version>/`. Exactly one of nfs, csi and local."""
+
+
+class DataSetSettings(VolumeSettings):
+    """Data to train on that lie outside the store. Exactly one of nfs, csi and local."""
+
+
 class GpuSettings(Section):
     """How pods get GPUs."""
 
@@ -187,7 +195,7 @@ class GpuSettings(Section):
     """How many pods share one device; for timeSlicing and mps."""
 
     memory_fraction: Percent | None = None
-    """Share of a device's memory that one model server takes where pods share it; 100% / podsPerGpu where not given."""
+    """Share of a device's memory that one pod may take where pods share it; 100% / podsPerGpu where not given."""
 
     runtime_class_name: str | None = None
     """RuntimeClass of pods with a GPU, such as `nvidia`."""

@@ -22,6 +22,7 @@ _STAND_INS: Final[Mapping[Location, object]] = {
     ("images", "serving"): _IMAGE,
     ("images", "devicePlugin"): _IMAGE,
     ("store",): {"local": "/unreadable"},
+    ("dataSets", _ANY): {"local": "/unreadable"},
     ("gpu",): {"mode": "pretend"},
     ("gpuPool",): {},
     ("tenants",): {},

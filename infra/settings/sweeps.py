@@ -89,6 +89,9 @@ class SweepSettings(Section):
     data_version: DataVersion | None = None
     """Which data to train on; the training job's choice where not given."""
 
+    data_set: Name | None = None
+    """A name under `dataSets`, mounted read-only at `/data`; the training job's where not given."""
+
     gpus: Annotated[int, Field(ge=0)] = 0
     """Devices of each trial."""
 

@@ -87,6 +87,9 @@ class TrainingJobSettings(Section):
     data_version: DataVersion | None = None
     """Which data to train on; the training code's own choice where not given."""
 
+    data_set: Name | None = None
+    """A name under `dataSets`, mounted read-only at `/data`; this repository's training takes `args: {data: /data}`."""
+
     args: Mapping[str, ArgumentValue] = {}
     """Arguments of the training program, such as `epochs`."""
 

@@ -200,10 +200,11 @@ def test_progress_ends_as_published_with_every_epoch(trained: Trained) -> None:
     )
 
 
-def any_devices(_gpus: int, _mode: str, *, deterministic: bool) -> Any:
+def any_devices(_gpus: int, _mode: str, *, memory_fraction: float, deterministic: bool) -> Any:
     """Devices cannot be configured once TensorFlow has used one."""
     from training.untyped import tf  # noqa: PLC0415  imports TensorFlow
 
+    assert memory_fraction == 1
     assert not deterministic
     return tf.distribute.get_strategy()
 

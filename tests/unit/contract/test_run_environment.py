@@ -147,7 +147,8 @@ GANG = RunEnvironment(
     model="digits",
     version=3,
     definition=RunDefinition(workers=2),
-    gpu_mode="exclusive",
+    gpu_mode="timeSlicing",
+    gpu_memory_fraction=0.25,
     image="train@sha256:1",
     peers=("digits-v3-0.digits-v3.ml.svc:2222", "digits-v3-1.digits-v3.ml.svc:2222"),
     stall_timeout=600,
@@ -172,6 +173,8 @@ def test_a_worker_alone_is_the_chief_whatever_its_index() -> None:
         ({"TFK8S_PEERS": "a:2222,b"}, "TFK8S_PEERS: 'b' must be host:port"),
         ({"JOB_COMPLETION_INDEX": "2"}, "JOB_COMPLETION_INDEX is 2: must be a whole number from 0 to 1"),
         ({"JOB_COMPLETION_INDEX": "one"}, "JOB_COMPLETION_INDEX is 'one': must be a whole number"),
+        ({"TFK8S_GPU_MEMORY_FRACTION": "25%"}, "TFK8S_GPU_MEMORY_FRACTION is '25%': must be a number above 0"),
+        ({"TFK8S_GPU_MEMORY_FRACTION": "0"}, "TFK8S_GPU_MEMORY_FRACTION is 0: must be above 0 and at most 1"),
         ({"TFK8S_STALL_TIMEOUT": "10m"}, "TFK8S_STALL_TIMEOUT is '10m': must be a whole number"),
     ],
 )

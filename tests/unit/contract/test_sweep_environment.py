@@ -157,3 +157,13 @@ def test_steps_are_decimal_as_they_were_written() -> None:
 )
 def test_a_parameter_knows_its_values(values: Parameter, held: list[float], missed: list[float]) -> None:
     assert [values.holds(value) for value in held + missed] == [True] * len(held) + [False] * len(missed)
+
+
+def test_a_share_of_a_devices_memory_is_told_and_read_back_as_of_a_run() -> None:
+    assert "TFK8S_GPU_MEMORY_FRACTION" not in SWEEP.to_env()
+    shared = replace(SWEEP, gpu_memory_fraction=0.33)
+    env = {**shared.to_env(), "JOB_COMPLETION_INDEX": "0"}
+    assert env["TFK8S_GPU_MEMORY_FRACTION"] == "0.33"
+    assert SweepEnvironment.from_env(env) == shared
+    with pytest.raises(RunError, match=r"TFK8S_GPU_MEMORY_FRACTION is 1\.5: must be above 0 and at most 1"):
+        SweepEnvironment.from_env({**env, "TFK8S_GPU_MEMORY_FRACTION": "1.5"})
