@@ -79,6 +79,7 @@ def _inlined(schema: Schema) -> Schema:
         return inlined(cast("Schema", value)) if isinstance(value, dict) else value
 
     def inlined(tree: Schema) -> Schema:
+        tree = _nullable(tree)
         name = str(tree.get("$ref", "")).removeprefix("#/$defs/")
         whole = {**definitions.get(name, {}), **tree}
         return {
@@ -90,6 +91,15 @@ def _inlined(schema: Schema) -> Schema:
         }
 
     return inlined(schema)
+
+
+def _nullable(tree: Schema) -> Schema:
+    """A value or null, said as of the value, so that what it is made of is compared as anywhere else."""
+    choices = cast("list[Schema]", tree.get("anyOf", []))
+    values = [choice for choice in choices if choice.get("type") != "null"]
+    if len(values) != 1 or len(choices) == 1:
+        return tree
+    return {**values[0], **{key: value for key, value in tree.items() if key != "anyOf"}, "nullable": True}
 
 
 def _fields(schema: Schema) -> Mapping[str, Schema]:
