@@ -119,15 +119,20 @@ class TrainingJob(pulumi.ComponentResource):
 
 
 def _job(settings: TrainingJobSettings, template: PodTemplateSpecArgs) -> JobSpecArgs:
-    """Failing pods by other rules than these would end the Job for a reason that the provider does not wait for."""
+    """Failing pods by other rules than these would end the Job for a reason that the provider does not wait for.
+
+    A plain Job fails when more pods failed than `backoffLimit` says. One whose containers are started again fails as
+    soon as all their restarts together reach it, so its limit is one more (`pastBackoffLimitOnFailure`,
+    https://github.com/kubernetes/kubernetes/blob/v1.35.4/pkg/controller/job/job_controller.go#L1568); a limit of 0
+    allows none either way.
+    """
     deadline = settings.deadline.whole_seconds
     if settings.workers > 1:
         return JobSpecArgs(
             completion_mode="Indexed",
             completions=settings.workers,
             parallelism=settings.workers,
-            # Restarts of all containers count together.
-            backoff_limit=settings.backoff_limit * settings.workers,
+            backoff_limit=settings.backoff_limit and settings.backoff_limit * settings.workers + 1,
             active_deadline_seconds=deadline,
             template=template,
         )
