@@ -7,7 +7,7 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 
 from infra.checks import require_valid
-from infra.cluster_identity import guarded_kubeconfig
+from infra.cluster_identity import guarded_kubeconfig, is_real
 from infra.components import (
     GpuPool,
     GpuPoolArgs,
@@ -129,6 +129,7 @@ class _Platform:
             tenant=self.tenants[settings.tenant],
             store=self.stores[settings.tenant],
             gpu=self.settings.gpu,
+            cluster=self.settings.cluster if is_real() else None,
             queue=None if self.pool is None else self.pool.local_queues.get(settings.tenant),
         )
         return TrainingJob(plan.run, args, self.options)

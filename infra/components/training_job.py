@@ -23,13 +23,14 @@ from pulumi_kubernetes.core.v1 import (
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
 from contract.run import RunDefinition, RunEnvironment, alive_probe
-from infra.components import labels, pod
+from infra.components import failure, labels, pod
 from infra.components.definition import kept_definition
 from infra.components.model_store import ModelStore
 from infra.components.tenant import SERVICE_ACCOUNT, Tenant
 from infra.components.workers import COMPONENT, Workers, WorkersArgs, peers, subdomain
 from infra.plan import JobPlan
 from infra.settings import GpuSettings, TrainingJobSettings
+from infra.settings.platform import ClusterSettings
 
 DEFINITION_ANNOTATION = "tfk8s.dev/definition"
 _STORE = "/store"
@@ -53,6 +54,9 @@ class TrainingJobArgs:
     tenant: Tenant
     store: ModelStore
     gpu: GpuSettings | None = None
+    cluster: ClusterSettings | None = None
+    """Asked why the Job failed; None where nothing that is registered is real."""
+
     queue: pulumi.Resource | None = None
     """The tenant's queue where this stack makes it: made before the Job, and gone after it."""
 
@@ -111,11 +115,19 @@ class TrainingJob(pulumi.ComponentResource):
                 replacement_trigger=settings.attempt,
                 delete_before_replace=True,
                 custom_timeouts=pulumi.CustomTimeouts(create=timeout, update=timeout),
+                hooks=failure.told(args.cluster, settings.tenant, name, _fix(args)),
             ),
         )
         self.job_name = self.job.metadata.name
         self.image = self.job.spec.template.spec.containers[0].image
         self.register_outputs({"jobName": self.job_name})
+
+
+def _fix(args: TrainingJobArgs) -> str:
+    return (
+        f"the run stays failed: mend the cause, then say attempt: {args.settings.attempt + 1} "
+        f"under tfk8s:trainingJobs.{args.model}, or take a new version"
+    )
 
 
 def _job(settings: TrainingJobSettings, template: PodTemplateSpecArgs) -> JobSpecArgs:
