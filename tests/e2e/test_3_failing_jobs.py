@@ -3,6 +3,7 @@
 Several runs fail in one `up`, each in its own way, and no model is served beside them.
 """
 
+import re
 import time
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass
@@ -79,18 +80,12 @@ class Screen:
     @property
     def lines(self) -> list[str]:
         """The errors, without the progress of what went well."""
-        return self.done.text.partition("error:")[2].splitlines()
+        return re.split(r"^error: ", self.done.text, maxsplit=1, flags=re.MULTILINE)[1].splitlines()
 
     def of(self, name: str) -> str:
         """What it says of one run: each of its paragraphs begins with the run's name."""
-        named, said = f"{name}-v", list[str]()
-        is_its = False
-        for line in self.lines:
-            if line and not line.startswith((" ", "[")):
-                is_its = line.strip().startswith(named)
-            if is_its:
-                said.append(line)
-        return "\n".join(said)
+        paragraphs = re.split(r"^(?=\S)", "\n".join(self.lines), flags=re.MULTILINE)
+        return "".join(one for one in paragraphs if one.startswith(f"{name}-v"))
 
 
 def failing(platform: Platform, config: Any) -> Screen:
