@@ -21,7 +21,7 @@ FIRST = (
 )
 """As the engine hands over what a provider said."""
 
-LATER = "1 error occurred:\n\t* Job ml/a-v1 exists but did not become ready: [BackoffLimitExceeded] limit\n\n"
+LATER = "1 error occurred:\n\t* Job ml/a-v1 was not updated: [BackoffLimitExceeded] limit\n\n"
 LOG = ("[Pod a-v1-0-abcde] container train exited with code 2 (Error):", "      error: epochs is -1")
 
 
@@ -107,12 +107,13 @@ def test_warnings_about_the_job_and_its_pods_are_told_once_and_only_if_the_provi
 @pytest.mark.parametrize(
     "other",
     [
-        warning("FailedScheduling", "m", kind="Pod", name="a-v10-abcde", uid="x"),
-        warning("FailedScheduling", "m", kind="Pod", name="a-v1-b-v1-abcde", uid="x"),
-        warning("FailedCreate", "m", uid="an earlier attempt"),
-        warning("FailedScheduling", "m", kind="Pod", name="a-v1-abcde", uid="x", lastTimestamp="2026-01-01T09:59:59Z"),
-        warning("BackOff", "m", kind="Pod", name="a-v1-abcde", uid="x"),
-        warning("DeadlineExceeded", "m"),
+        warning("FailedScheduling", "elsewhere", kind="Pod", name="a-v10-abcde", uid="x"),
+        warning("FailedScheduling", "elsewhere", kind="Pod", name="a-v1-b-v1-abcde", uid="x"),
+        warning("FailedCreate", "elsewhere", uid="an earlier attempt"),
+        warning("FailedCreate", "elsewhere", name="a-v1-abcde", uid="a Job of that name"),
+        warning("FailedScheduling", "elsewhere", kind="Pod", name="a-v1-abcde", uid="x", lastTimestamp="2026-01-01T09:59:59Z"),
+        warning("BackOff", "elsewhere", kind="Pod", name="a-v1-abcde", uid="x"),
+        warning("DeadlineExceeded", "elsewhere"),
         warning("Failed", "Error: ImagePullBackOff", kind="Pod", name="a-v1-abcde", uid="x"),
     ],
 )
