@@ -144,7 +144,7 @@ def _job(settings: TrainingJobSettings, template: PodTemplateSpecArgs) -> JobSpe
             completion_mode="Indexed",
             completions=settings.workers,
             parallelism=settings.workers,
-            backoff_limit=settings.backoff_limit and settings.backoff_limit * settings.workers + 1,
+            backoff_limit=settings.backoff_limit * settings.workers + 1 if settings.backoff_limit else 0,
             active_deadline_seconds=deadline,
             template=template,
         )
