@@ -138,5 +138,8 @@ def test_of_very_much_the_newest_is_kept(cluster: Cluster) -> None:
 
 
 def test_a_job_that_is_gone_has_nothing_to_tell(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(failure, "ask_server", lambda *_: [Answer(404, b"{}"), Answer(403, b"not JSON")])  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType] - whatever is asked
+    def gone(*_: object) -> list[Answer]:
+        return [Answer(404, b"{}"), Answer(403, b"not JSON")]
+
+    monkeypatch.setattr(failure, "ask_server", gone)
     assert told("1 error occurred:\n\t* refused\n") == Failure(is_final=False, untold=())
