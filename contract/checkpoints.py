@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, cast
 
+from contract.exits import Exit, Failure
 from contract.files import first, flush, flush_one, listed, problems
 from contract.manifest import FileEntry, entries
 from contract.run import RunDefinition, RunError
@@ -102,9 +103,10 @@ def save(directory: Path, checkpoint: Checkpoint, write: Callable[[Path], None],
 
 
 def newest(directory: Path, definition: RunDefinition, data_digest: str) -> Found:
-    """Find the newest checkpoint that is whole and belongs to this definition and this data.
+    """Find the newest checkpoint that is whole and belongs to this definition.
 
     Raises:
+        Failure: It was trained on other data, so the same words would mean something else from here on.
         StoreError: The directory cannot be read.
     """
     passed_over: list[str] = []
@@ -123,7 +125,12 @@ def newest(directory: Path, definition: RunDefinition, data_digest: str) -> Foun
             if not wrong and (differences := checkpoint.definition.differences(definition)):
                 wrong = [f"it is of another definition (checkpoint and run): {'; '.join(differences)}"]
             if not wrong and checkpoint.data_digest != data_digest:
-                wrong = [f"it is of other data: {checkpoint.data_digest[:12]}… instead of {data_digest[:12]}…"]
+                raise Failure(
+                    Exit.REFUSED,
+                    f"the data has changed under an unfinished run: it had {checkpoint.data_digest[:12]}… up "
+                    f"to step {step}, and finds {data_digest[:12]}… now (SHA-256). Put the data back, or take a new "
+                    f"version number, or name the new data by another dataVersion and count up attempt",
+                )
             if not wrong:
                 return Found(checkpoint, place, tuple(passed_over))
         passed_over.append(f"checkpoint of step {step} is passed over: {first(wrong)}")

@@ -30,7 +30,8 @@ class Exit(IntEnum):
     """Environment, definition or arguments are wrong; nothing was read or written."""
 
     REFUSED = 3
-    """The version is published already, from another definition. It is never rewritten."""
+    """The version is published already, from another definition, and is never rewritten; or the data has changed under
+    the unfinished run."""
 
     NO_GPU = 4
     """TensorFlow sees fewer GPUs than the run asked for."""

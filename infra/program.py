@@ -151,6 +151,7 @@ class _Platform:
             store=self.stores[settings.tenant],
             data=self.data_sets.get((settings.tenant, settings.data_set or "")),
             gpu=self.settings.gpu,
+            cluster=self.settings.cluster,
             gpu_memory_fraction=self.plan.gpu_memory_fraction,
             queue=None if self.pool is None else self.pool.local_queues.get(settings.tenant),
         )

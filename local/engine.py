@@ -26,6 +26,9 @@ from local.plugins.launchers import write_launchers
 from local.progress import LocalError, Progress
 
 _MARKUP = re.compile(r"<\{%[^%]*%\}>")
+_COUNT = re.compile(r"^\d+ errors? occurred:\s*\* ")
+"""How the engine begins to list why a resource did not become ready."""
+
 _SALT = "encryptionsalt"
 _CLUSTER = "tfk8s:cluster"
 _KUBECONFIG = "KUBECONFIG"
@@ -226,8 +229,11 @@ class Watched:
             self._progress(f"{self._done} done, waiting for {waiting[0]}{more}")
 
     def failure(self) -> str:
-        """The errors of the run, each once, in the order they were said."""
-        return "\n".join(dict.fromkeys(self._errors))
+        """The errors of the run, each once; all of one resource together, in the order in which they were said."""
+        of_resource: dict[str, list[str]] = {}
+        for text in dict.fromkeys(self._errors):
+            of_resource.setdefault(text.partition(":")[0], []).append(text)
+        return "\n".join(text for texts in of_resource.values() for text in texts)
 
     def _finish(self, urn: str) -> None:
         self._done += self._under_way.pop(urn, None) is not None
@@ -235,6 +241,7 @@ class Watched:
     def _diagnose(self, diagnostic: events.DiagnosticEvent) -> None:
         # An error raised inside an `apply` arrives twice, the second time with this in front.
         text = _MARKUP.sub("", diagnostic.message).strip().removeprefix("an unhandled error occurred: ")
+        text = _COUNT.sub("", text).replace("\n\t* ", "\n    ")
         where = (diagnostic.urn or "").rpartition("::")[2]
         line = f"{where}: {text}" if where and not where.startswith("tfk8s-") else text
         if diagnostic.severity == "error":

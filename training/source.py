@@ -61,7 +61,14 @@ def load(name: str, root: Path, version: str | None) -> Source:
         raise Failure(
             Exit.BAD_INPUT, f"the definition is wrong: dataVersion is {version!r}: this training code has {known}"
         )
-    return data.load()
+    digits = data.load()
+    if version is not None and digits.digest != data.DATA_VERSIONS[version]:
+        raise Failure(
+            Exit.BAD_INPUT,
+            f"the data is not dataVersion {version!r}: SHA-256 {digits.digest[:12]}… instead of "
+            f"{data.DATA_VERSIONS[version][:12]}…: install a scikit-learn that ships those digits",
+        )
+    return digits
 
 
 def require_one_batch(source: Source, arguments: Arguments) -> None:

@@ -12,7 +12,7 @@ from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
 from contract.sweep import SweepDefinition, SweepEnvironment
 from contract.sweep_result import SweepResult
-from infra.components import labels, pod
+from infra.components import failure, labels, pod
 from infra.components.data_set import DataSet
 from infra.components.definition import first_words
 from infra.components.model_store import ModelStore
@@ -51,7 +51,7 @@ class SweepArgs:
     tenant: Tenant
     store: ModelStore
     cluster: ClusterSettings
-    """Where its pods tell what they found."""
+    """Where its pods tell what they found, and who is asked why it failed."""
 
     data: DataSet | None = None
     """Mounted beside the store."""
@@ -117,6 +117,7 @@ class Sweep(pulumi.ComponentResource):
                 after=[*args.tenant.ready, *([args.queue] if args.queue is not None else [])],
                 attempt=settings.attempt,
                 timeout=args.plan.timeout,
+                hooks=failure.told(args.cluster, settings.tenant, name, _fix(args)),
             ),
         )
         self.job_name = self.job.metadata.name
@@ -128,6 +129,13 @@ class Sweep(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self),
         )
         self.register_outputs({"jobName": self.job_name})
+
+
+def _fix(args: SweepArgs) -> str:
+    return (
+        f"the sweep stays failed: mend the cause, then say attempt: {args.settings.attempt + 1} "
+        f"under tfk8s:sweeps.{args.sweep}, which goes on where it was"
+    )
 
 
 def _variables(args: SweepArgs) -> Mapping[str, str]:

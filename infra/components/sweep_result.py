@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final, cast
 import pulumi
 
 from contract.sweep_result import ResultError, SweepResult
-from infra.cluster_identity import ANSWER_SECONDS, LogIn, log_in, may_ask
+from infra.cluster_client import ANSWER_SECONDS, LogIn, log_in
+from infra.cluster_identity import may_ask
 from infra.kubeconfig import Access, ClusterError, Words, find_access
 from infra.settings.platform import ClusterSettings
 

@@ -41,7 +41,12 @@ def job_metadata(name: str, tenant: Tenant, own: Labels, definition: pulumi.Outp
 
 
 def declared_once(
-    parent: pulumi.Resource, *, after: Sequence[pulumi.Resource], attempt: int, timeout: Duration
+    parent: pulumi.Resource,
+    *,
+    after: Sequence[pulumi.Resource],
+    attempt: int,
+    timeout: Duration,
+    hooks: pulumi.ResourceHookBinding | None,
 ) -> pulumi.ResourceOptions:
     """Options of a Job that stays as it was declared until the stack file counts up `attempt`, which replaces it.
 
@@ -50,6 +55,7 @@ def declared_once(
         after: What must stand before it starts.
         attempt: Which attempt the stack file wants.
         timeout: How long the engine waits for its end.
+        hooks: Tell why it failed.
     """
     seconds = f"{timeout.whole_seconds}s"
     return pulumi.ResourceOptions(
@@ -59,6 +65,7 @@ def declared_once(
         replacement_trigger=attempt,
         delete_before_replace=True,
         custom_timeouts=pulumi.CustomTimeouts(create=seconds, update=seconds),
+        hooks=hooks,
     )
 
 

@@ -9,7 +9,7 @@ from pulumi_kubernetes.core.v1 import ExecActionArgs, PodSpecArgs, PodTemplateSp
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
 from contract.run import RunDefinition, RunEnvironment, alive_probe
-from infra.components import labels, pod
+from infra.components import failure, labels, pod
 from infra.components.data_set import DataSet
 from infra.components.definition import kept_definition
 from infra.components.model_store import ModelStore
@@ -24,6 +24,7 @@ from infra.components.training import (
 from infra.components.workers import COMPONENT, Workers, WorkersArgs, peers, subdomain
 from infra.plan import JobPlan
 from infra.settings import GpuSettings, Percent, TrainingJobSettings
+from infra.settings.platform import ClusterSettings
 
 _PROBE_TIMEOUT_SECONDS = 10
 """A shell starts in milliseconds, but a probe that takes longer than this ends a training on a busy node."""
@@ -43,6 +44,9 @@ class TrainingJobArgs:
 
     tenant: Tenant
     store: ModelStore
+    cluster: ClusterSettings
+    """Asked why the Job failed."""
+
     data: DataSet | None = None
     """Mounted beside the store."""
 
@@ -95,23 +99,41 @@ class TrainingJob(pulumi.ComponentResource):
                 settings,
                 PodTemplateSpecArgs(metadata=ObjectMetaArgs(labels=object_labels), spec=_pod(args, definition)),
             ),
-            opts=declared_once(self, after=first, attempt=settings.attempt, timeout=args.plan.timeout),
+            opts=declared_once(
+                self,
+                after=first,
+                attempt=settings.attempt,
+                timeout=args.plan.timeout,
+                hooks=failure.told(args.cluster, settings.tenant, name, _fix(args)),
+            ),
         )
         self.job_name = self.job.metadata.name
         self.image = self.job.spec.template.spec.containers[0].image
         self.register_outputs({"jobName": self.job_name})
 
 
+def _fix(args: TrainingJobArgs) -> str:
+    return (
+        f"the run stays failed: mend the cause, then say attempt: {args.settings.attempt + 1} "
+        f"under tfk8s:trainingJobs.{args.model}, or take a new version"
+    )
+
+
 def _job(settings: TrainingJobSettings, template: PodTemplateSpecArgs) -> JobSpecArgs:
-    """Failing pods by other rules than these would end the Job for a reason that the provider does not wait for."""
+    """Failing pods by other rules than these would end the Job for a reason that the provider does not wait for.
+
+    A plain Job fails when more pods failed than `backoffLimit` says. One whose containers are started again fails as
+    soon as all their restarts together reach it, so its limit is one more (`pastBackoffLimitOnFailure`,
+    https://github.com/kubernetes/kubernetes/blob/v1.35.4/pkg/controller/job/job_controller.go#L1568); a limit of 0
+    allows none either way.
+    """
     deadline = settings.deadline.whole_seconds
     if settings.workers > 1:
         return JobSpecArgs(
             completion_mode="Indexed",
             completions=settings.workers,
             parallelism=settings.workers,
-            # Restarts of all containers count together.
-            backoff_limit=settings.backoff_limit * settings.workers,
+            backoff_limit=settings.backoff_limit * settings.workers + 1 if settings.backoff_limit else 0,
             active_deadline_seconds=deadline,
             template=template,
         )

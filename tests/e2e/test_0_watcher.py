@@ -21,6 +21,8 @@ from training import watcher
 import os
 watcher.TICK_SECONDS = 0.02; watcher.STOPPED_LIMIT_SECONDS = 0.1; watcher.PUBLISHED_GRACE_SECONDS = 0.1
 watcher.TERMINATION_SECONDS = 0.2; watcher.FRUITLESS_STARTS = 1
+kills = iter(map(int, sys.argv[3:]))
+watcher._out_of_memory_kills = lambda: next(kills, None)
 command = ["/bin/sh", "-c", sys.argv[1], "sh"]
 watcher.watch(RunEnvironment.from_env(os.environ), "training x", command, Path(sys.argv[2]))
 """
@@ -28,8 +30,11 @@ watcher.watch(RunEnvironment.from_env(os.environ), "training x", command, Path(s
 COUNT = 'echo x >>"$1.starts"; starts=$(wc -l <"$1.starts"); '
 
 
-def start(tmp_path: Path, script: str, *, stall_timeout: int = 0) -> "subprocess.Popen[str]":
-    """Watch a script; $1 is the beat file, $starts says which start this is."""
+def start(tmp_path: Path, script: str, *, stall_timeout: int = 0, kills: str = "") -> "subprocess.Popen[str]":
+    """Watch a script; $1 is the beat file, $starts says which start this is.
+
+    `kills` are the kernel's counts of processes killed for want of memory, as they are read; then it says nothing.
+    """
     run = RunEnvironment(
         model="digits",
         version=1,
@@ -40,7 +45,7 @@ def start(tmp_path: Path, script: str, *, stall_timeout: int = 0) -> "subprocess
         stall_timeout=stall_timeout,
     )
     return subprocess.Popen(
-        [sys.executable, "-S", "-c", WATCH, COUNT + script, str(tmp_path / "watch")],
+        [sys.executable, "-S", "-c", WATCH, COUNT + script, str(tmp_path / "watch"), *kills.split()],
         cwd=ROOT,
         env={"PATH": os.environ["PATH"], **run.to_env()},
         stdout=subprocess.PIPE,
@@ -49,8 +54,8 @@ def start(tmp_path: Path, script: str, *, stall_timeout: int = 0) -> "subprocess
     )
 
 
-def ended(tmp_path: Path, script: str, *, stall_timeout: int = 0) -> tuple[int, str, str]:
-    with start(tmp_path, script, stall_timeout=stall_timeout) as process:
+def ended(tmp_path: Path, script: str, *, stall_timeout: int = 0, kills: str = "") -> tuple[int, str, str]:
+    with start(tmp_path, script, stall_timeout=stall_timeout, kills=kills) as process:
         out, error = process.communicate(timeout=20)
     return process.returncode, out, error
 
@@ -67,10 +72,33 @@ def test_after_a_lost_worker_the_training_starts_again_at_once(tmp_path: Path) -
     assert out.endswith("(restart 3)\ndone\n")
 
 
-def test_a_killed_training_keeps_its_code_and_is_named(tmp_path: Path) -> None:
-    code, _, error = ended(tmp_path, "kill -9 $$")
+def test_a_training_killed_from_outside_starts_again_at_once(tmp_path: Path) -> None:
+    script = '[ $starts = 4 ] && exit 0; echo "training $starts" >"$1"; kill -9 $$'
+    code, out, _ = ended(tmp_path, script, kills="5 " * 8)
+    assert code == 0
+    assert out.count("the training was killed: training starts again from its newest checkpoint") == 3
+
+
+def test_a_training_killed_again_and_again_without_a_step_between_fails_with_its_code(tmp_path: Path) -> None:
+    code, out, error = ended(tmp_path, 'echo training 7 >"$1"; kill -9 $$', kills="5 " * 8)
     assert code == 137
-    assert error.startswith("error: training x was killed by SIGKILL")
+    assert out.count("the training was killed: ") == 1
+    assert error == "error: training x was killed by SIGKILL from outside 1 times in a row without a step between\n"
+
+
+def test_a_training_that_ran_out_of_memory_is_not_started_again(tmp_path: Path) -> None:
+    code, out, error = ended(tmp_path, "kill -9 $$", kills="5 6")
+    assert (code, out) == (137, "")
+    assert "was killed by SIGKILL, out of memory: raise the memory of the run's resources" in error
+
+
+def test_where_the_kernel_does_not_say_why_a_training_was_killed_it_is_not_started_again(tmp_path: Path) -> None:
+    assert ended(tmp_path, "kill -9 $$") == (137, "", "error: training x was killed by SIGKILL\n")
+
+
+def test_a_crash_is_no_kill_from_outside(tmp_path: Path) -> None:
+    code, _, error = ended(tmp_path, "kill -SEGV $$", kills="5 5")
+    assert (code, error) == (139, "error: training x was killed by SIGSEGV\n")
 
 
 def test_a_stopped_training_is_killed_and_starts_again(tmp_path: Path) -> None:

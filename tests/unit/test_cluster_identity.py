@@ -9,7 +9,7 @@ import httpx
 import pulumi
 import pytest
 
-from infra import cluster_identity, program
+from infra import cluster_client, cluster_identity, program
 from infra.cluster_identity import guarded_kubeconfig, uid_of, without_asking
 from infra.kubeconfig import Access, ClusterError
 from infra.settings.platform import ClusterSettings
@@ -210,7 +210,7 @@ def test_a_log_in_that_fails_is_refused_with_its_own_words(user: Mapping[str, ob
 
 
 def test_a_log_in_that_takes_too_long_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cluster_identity, "LOG_IN_SECONDS", 0.05)
+    monkeypatch.setattr(cluster_client, "LOG_IN_SECONDS", 0.05)
     with pytest.raises(ClusterError, match=r"it took longer than 0\.05 s"):
         uid_of(with_user({"exec": {"apiVersion": "v1", "command": "sleep", "args": ["5"]}}))
 

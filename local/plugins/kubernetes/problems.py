@@ -42,9 +42,11 @@ def _container_problems(status: Object) -> list[str]:
     found: list[str] = []
     waiting = mapping(status, "state", "waiting")
     ended = mapping(status, "state", "terminated") or mapping(status, "lastState", "terminated")
-    if waiting.get("reason") and waiting["reason"] not in EARLY:
+    failed = bool(ended) and ended.get("exitCode") != 0
+    is_back_off = waiting.get("reason") == "CrashLoopBackOff" and failed  # how it ended says more
+    if waiting.get("reason") and waiting["reason"] not in EARLY and not is_back_off:
         found.append(f"container {status.get('name')}: [{waiting['reason']}] {waiting.get('message', '')}".rstrip())
-    if ended and ended.get("exitCode") != 0:
+    if failed:
         text = f"container {status.get('name')} exited with code {ended.get('exitCode')} ({ended.get('reason', '')})"
         last_words = str(ended.get("message") or "").strip()
         found.append(f"{text}:\n{indent(last_words, '      ')}" if last_words else text)

@@ -11,7 +11,8 @@ import pulumi
 import pytest
 
 from contract.sweep_result import SweepResult
-from infra.cluster_identity import LogIn, without_asking
+from infra.cluster_client import LogIn
+from infra.cluster_identity import without_asking
 from infra.components import sweep_result
 from infra.components.sweep_result import kept_result, read_result
 from infra.kubeconfig import Access, ClusterError

@@ -216,10 +216,15 @@ def test_a_new_version_is_a_new_run_beside_the_old_words() -> None:
 def test_several_workers_are_one_indexed_job_whose_containers_start_again_in_place() -> None:
     spec = job(gang()).inputs["spec"]
     assert (spec["completionMode"], spec["completions"], spec["parallelism"]) == ("Indexed", 2, 2)
-    assert spec["backoffLimit"] == 6, "each worker may be tried three times, and their restarts count together"
+    assert spec["backoffLimit"] == 7, "three restarts of each worker, together six, and Kubernetes fails it at seven"
     assert spec["template"]["spec"]["restartPolicy"] == "OnFailure"
     for hanging in ("podFailurePolicy", "ttlSecondsAfterFinished", "backoffLimitPerIndex", "successPolicy"):
         assert hanging not in spec
+
+
+def test_several_workers_without_retries_have_none() -> None:
+    platform = record_changed(("tenants.train.quota", ROOMY), (f"{JOB}.workers", 2), (f"{JOB}.backoffLimit", 0))
+    assert job(platform).inputs["spec"]["backoffLimit"] == 0
 
 
 def test_workers_know_each_other_by_names_that_kubernetes_gives_them() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from contract.checkpoints import Checkpoint, newest, remove, save, steps
+from contract.exits import Exit, Failure
 from contract.run import RunDefinition
 from contract.store import StoreError
 
@@ -104,11 +105,18 @@ def test_a_damaged_newest_falls_back_to_the_one_before_and_says_so(
     assert sentence.startswith(f"checkpoint of step 200 is passed over: {reason}")
 
 
-def test_one_of_another_definition_or_of_other_data_is_not_taken(place: Path) -> None:
+def test_one_of_another_definition_is_not_taken(place: Path) -> None:
     other = newest(place, replace(DEFINITION, seed=1), DIGEST)
     assert other.checkpoint is None
     assert "another definition (checkpoint and run): seed: 0 and 1" in other.passed_over[0]
-    assert newest(place, DEFINITION, "b" * 64).checkpoint is None
+
+
+def test_a_run_that_finds_other_data_than_it_began_with_is_refused_with_both_named(place: Path) -> None:
+    with pytest.raises(Failure, match=r"had a{12}… up to step 200, and finds b{12}… now.*Put the data back") as caught:
+        newest(place, DEFINITION, "b" * 64)
+    assert caught.value.code == Exit.REFUSED
+    # Another dataVersion is another definition, with which it begins anew.
+    assert newest(place, replace(DEFINITION, data_version="b" * 12), "b" * 64).checkpoint is None
 
 
 def test_a_write_that_fails_leaves_the_older_ones_and_no_half(place: Path) -> None:

@@ -10,7 +10,9 @@ from contract.exits import Exit
 from contract.fetch import FetchEnvironment
 from contract.run import GANG_VARIABLES, VARIABLES
 
-PAGE = (Path(__file__).resolve().parents[3] / "docs" / "training-image.md").read_text()
+_DOCS = Path(__file__).resolve().parents[3] / "docs"
+PAGE = (_DOCS / "training-image.md").read_text()
+FAILURES = (_DOCS / "training-failures.md").read_text()
 SWEEP = PAGE.partition("## Environment of a trial")[2].partition("\n## ")[0]
 
 
@@ -32,6 +34,7 @@ def test_every_variable_of_the_check_is_documented() -> None:
         assert f"`{variable}`" in PAGE
 
 
-def test_exit_codes_are_documented_as_they_are() -> None:
-    documented = dict(re.findall(r"^\| (\d+) \| ([A-Z_]+) \|", PAGE, re.MULTILINE))
+@pytest.mark.parametrize("page", [PAGE, FAILURES], ids=["image", "failures"])
+def test_exit_codes_are_documented_as_they_are(page: str) -> None:
+    documented = dict(re.findall(r"^\| (\d+) \| ([A-Z_]+) \|", page, re.MULTILINE))
     assert documented == {str(code.value): code.name for code in Exit}

@@ -29,6 +29,22 @@ def test_an_error_names_its_resource_and_carries_no_markup() -> None:
     assert watched.failure() == "digits-v1: timed out"
 
 
+def test_all_errors_of_a_resource_stand_together_one_below_the_other() -> None:
+    watched = Watched(lambda _: None)
+    urn = "urn:pulumi:local::tfk8s::x::{}".format
+    watched.on_event(diagnostic("2 errors occurred:\n\t* failed\n\t* [Pod a] code 2\n\n", urn=urn("a-v1")))
+    watched.on_event(diagnostic("1 error occurred:\n\t* failed too\n\n", urn=urn("b-v1")))
+    watched.on_event(diagnostic("a-v1: say attempt: 2", urn=urn("tfk8s-local")))
+    watched.on_event(diagnostic("update failed", urn=urn("tfk8s-local")))
+    assert watched.failure().splitlines() == [
+        "a-v1: failed",
+        "    [Pod a] code 2",
+        "a-v1: say attempt: 2",
+        "b-v1: failed too",
+        "update failed",
+    ]
+
+
 def test_warnings_are_kept_but_for_where_plugins_come_from() -> None:
     watched = Watched(lambda _: None)
     watched.on_event(diagnostic("using pulumi-resource-docker from $PATH at /somewhere", severity="warning"))

@@ -1,11 +1,16 @@
 """The data: split for good, and known by a digest."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from training.data import Digits, digest, load, part_of
+from contract.exits import Exit, Failure
+from training import data, source
+from training.data import DATA_VERSIONS, Digits, digest, load, part_of
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +54,17 @@ def test_shapes_and_values_are_the_documented_ones(digits: Digits) -> None:
 
 
 def test_the_digest_of_the_data_is_fixed_for_good(digits: Digits) -> None:
-    assert digits.digest == "451194d5b56598650d4010fb7e9c5e30a4485da5d0a8c15a51dc5226d88ef066"
+    assert digits.digest == DATA_VERSIONS["1"]
+
+
+def test_digits_that_are_not_those_of_the_declared_version_are_refused(
+    digits: Digits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(data, "load", lambda: replace(digits, digest="f" * 64))
+    with pytest.raises(Failure, match=r"not dataVersion '1': SHA-256 f{12}… instead of 451194d5b565…") as caught:
+        source.load("digits", tmp_path, "1")
+    assert caught.value.code == Exit.BAD_INPUT
+    assert source.load("digits", tmp_path, None).digest == "f" * 64
 
 
 def test_any_change_of_the_data_changes_the_digest() -> None:

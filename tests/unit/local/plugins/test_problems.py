@@ -32,13 +32,14 @@ def test_a_failed_container_tells_its_code_and_its_last_words() -> None:
     ]
 
 
-def test_a_crash_loop_tells_why_the_container_ended_before() -> None:
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [(2, "container train exited with code 2 (Error)"), (0, "container train: [CrashLoopBackOff] back-off 10s")],
+)
+def test_a_crash_loop_tells_how_the_container_ended_if_that_says_more(code: int, told: str) -> None:
     status = container(waiting={"reason": "CrashLoopBackOff", "message": "back-off 10s"})
-    status["containerStatuses"][0]["lastState"] = {"terminated": {"exitCode": 2, "reason": "Error"}}
-    assert pod_problems(a_pod(**status)) == [
-        "container train: [CrashLoopBackOff] back-off 10s",
-        "container train exited with code 2 (Error)",
-    ]
+    status["containerStatuses"][0]["lastState"] = {"terminated": {"exitCode": code, "reason": "Error"}}
+    assert pod_problems(a_pod(**status)) == [told]
 
 
 def test_init_containers_and_scheduling_are_told_too() -> None:
