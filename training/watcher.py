@@ -74,7 +74,7 @@ def watch(run: RunEnvironment, name: str, command: list[str], directory: Path) -
     restarts = fruitless = furthest = 0
     while True:
         ending = watcher.run_once()
-        if watcher.terminated and ending.code < 0:  # it could not say so itself
+        if watcher.terminated and (ending.code < 0 or ending.code == Exit.PEER_LOST):  # it could not say so itself
             if run.is_chief:
                 store.remove_leftovers(Path(run.store), run.model, run.version)
             end(Exit.TERMINATED, f"{name} was stopped by SIGTERM; nothing half-written is left behind")
@@ -155,7 +155,8 @@ class _Watcher:
         if phase == beat.WAITING:
             # The others are done and gone: a new start finds the version and ends.
             return "the version was published meanwhile" if self._is_published_for_long() else ""
-        if 0 < self._run.stall_timeout < quiet_seconds:
+        # Writing a version makes no step, and takes as long as the store does; the Job's deadline bounds it.
+        if phase != beat.PUBLISHING and 0 < self._run.stall_timeout < quiet_seconds:
             return f"{_STALL} {self._run.stall_timeout} s (stall timeout) while {phase}, after step {step}"
         return ""
 

@@ -125,6 +125,18 @@ def test_whoever_waits_for_others_does_not_stall_but_ends_once_the_version_is_th
     assert out.startswith("the version was published meanwhile")
 
 
+def test_a_version_is_written_for_as_long_as_it_takes(tmp_path: Path) -> None:
+    assert ended(tmp_path, 'echo publishing 7 >"$1"; sleep 3; echo done', stall_timeout=1) == (0, "done\n", "")
+
+
+def test_whoever_is_told_to_end_and_loses_a_worker_ends_as_told(tmp_path: Path) -> None:
+    with start(tmp_path, "trap 'exit 75' TERM; echo ready; while :; do sleep 0.02; done") as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == Exit.TERMINATED
+
+
 def test_sigterm_reaches_the_training_and_its_own_end_counts(tmp_path: Path) -> None:
     with start(tmp_path, "trap 'echo clean; exit 143' TERM; echo ready; while :; do sleep 0.02; done") as process:
         assert process.stdout is not None
