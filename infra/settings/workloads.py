@@ -76,7 +76,8 @@ class TrainingJobSettings(Section):
     """activeDeadlineSeconds: after it the run fails, whatever its retries."""
 
     stall_timeout: PositiveDuration | None = None
-    """Longest time without a step, judging an epoch included, after which training starts again from its last checkpoint; never, if not given."""
+    """Longest time without a step, judging an epoch included; then training starts again from its last checkpoint.
+    Never, if not given."""
 
     backoff_limit: Annotated[int, Field(ge=0)] = 4
     """How often a failed pod is tried again; of several workers, each."""
