@@ -19,6 +19,9 @@ LINES: Final = 20
 """How many lines are kept: the last ones, which are the newest."""
 
 _LONGEST_LINE: Final = 500
+_TELLING: Final = 80
+"""How many of a line's last letters tell it from others."""
+
 _POD_NAME: Final = re.compile(r'pods "[^"]*"')
 """In refusals: every try has a new name, and is the same cause."""
 
@@ -59,11 +62,12 @@ def failure_of(access: Access, namespace: str, name: str, said: str) -> Failure:
     job = asked.words()
     is_final = any(one.get("type") == "Failed" and one.get("status") == "True" for one in _list(job, "conditions"))
     kept = str(_part(_part(job, "metadata"), "annotations").get(ANNOTATION, ""))
-    lines = kept.splitlines() or list(dict.fromkeys([*_details(said), *_warnings(job, name, events)]))[-LINES:]
+    warned = [line for line in _warnings(job, name, events) if not _is_told(line, said)]
+    lines = kept.splitlines() or list(dict.fromkeys([*_details(said), *warned]))[-LINES:]
     if is_final and lines and not kept:
         note: Words = {"metadata": {"annotations": {ANNOTATION: "\n".join(lines)}}}
         ask_server(access, [Question(path, {"fieldManager": "tfk8s"}, merge=note)])
-    return Failure(is_final, tuple(line for line in lines if _words_of(line) not in said))
+    return Failure(is_final, tuple(line for line in lines if not _is_told(line, said)))
 
 
 def _details(said: str) -> Iterator[str]:
@@ -86,10 +90,9 @@ def _warnings(job: Words, name: str, answer: Answer) -> Iterator[str]:
             yield f"[{reason}] {_POD_NAME.sub('pods', message)}"[:_LONGEST_LINE]
 
 
-def _words_of(line: str) -> str:
-    """A line without the pod or the reason it begins with."""
-    line = line.strip()
-    return line.partition("] ")[2] if line.startswith("[") else line
+def _is_told(line: str, said: str) -> bool:
+    """Whether the provider said it, in whatever words it began with: the pod, the reason, what was tried."""
+    return line.strip().rpartition("] ")[2][-_TELLING:] in said
 
 
 def _part(words: Words, key: str) -> Words:

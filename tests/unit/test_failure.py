@@ -104,6 +104,13 @@ def test_warnings_about_the_job_and_its_pods_are_told_once_and_only_if_the_provi
     )
 
 
+def test_an_image_that_is_missing_is_told_once_in_whose_words_ever(cluster: Cluster) -> None:
+    cause = f"rpc error: {'x' * 100} train:missing: not found"
+    cluster.events = [warning("Failed", f'Failed to pull image "train:missing": {cause}')]
+    assert told(f"{LATER}\t* [Pod a-v1-abcde] container train: [ErrImagePull] {cause}\n").untold == ()
+    assert told(LATER).untold == (f"[Pod a-v1-abcde] container train: [ErrImagePull] {cause}",)
+
+
 @pytest.mark.parametrize(
     "other",
     [
