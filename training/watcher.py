@@ -1,7 +1,8 @@
 """The first process of a training container: runs the training as its child, and starts it again where that helps.
 
-A gang that lost a worker, or a training that hangs, is started again in place: within seconds, without the kubelet's
-back-off and without using up the Job's retries. Every other end of the training is the container's.
+A gang that lost a worker, and a training that hangs or was killed from outside, is started again in place: within
+seconds, without the kubelet's back-off and without using up the Job's retries. Every other end of the training is the
+container's; so is a kill for want of memory, which a new start would meet again.
 """
 
 import os
@@ -27,7 +28,7 @@ TERMINATION_SECONDS: Final = 5.0
 """What the training has to end after SIGTERM. Inside TensorFlow it cannot hear the signal."""
 
 FRUITLESS_STARTS: Final = 3
-"""Starts in a row that stalled without one new step; after them the run fails."""
+"""Starts in a row that stalled or were killed without one new step; after them the run fails."""
 
 _STALL: Final = "no step for"
 _SIGNALS: Final = {signal.SIGCHLD, signal.SIGTERM, signal.SIGINT}
@@ -49,6 +50,14 @@ class Ending:
     stalled: bool = False
     """Whether that was for making no step."""
 
+    out_of_memory: bool | None = None
+    """Whether the kernel killed a process for want of memory meanwhile; None where it does not say."""
+
+    @property
+    def killed_from_outside(self) -> bool:
+        """Whether somebody else's SIGKILL ended it, for all that can be known."""
+        return self.code == -signal.SIGKILL and not self.reason and self.out_of_memory is False
+
 
 def watch(run: RunEnvironment, name: str, command: list[str], directory: Path) -> NoReturn:
     """Run the training until it ends for good, and end this process with its code.
@@ -64,26 +73,29 @@ def watch(run: RunEnvironment, name: str, command: list[str], directory: Path) -
     watcher = _Watcher(run, name, command, directory)
     restarts = fruitless = furthest = 0
     while True:
-        kills_before = _out_of_memory_kills()
         ending = watcher.run_once()
         if watcher.terminated and ending.code < 0:  # it could not say so itself
             if run.is_chief:
                 store.remove_leftovers(Path(run.store), run.model, run.version)
             end(Exit.TERMINATED, f"{name} was stopped by SIGTERM; nothing half-written is left behind")
-        if (ending.reason or ending.code == Exit.PEER_LOST) and not watcher.terminated:
+        killed = ending.killed_from_outside
+        if (ending.reason or killed or ending.code == Exit.PEER_LOST) and not watcher.terminated:
             restarts += 1
-            fruitless = fruitless + 1 if ending.stalled and ending.step <= furthest else 0
+            fruitless = fruitless + 1 if (ending.stalled or killed) and ending.step <= furthest else 0
             furthest = max(furthest, ending.step)
-            if fruitless >= FRUITLESS_STARTS:
+            if fruitless < FRUITLESS_STARTS:
+                reason = ending.reason or ("the training was killed" if killed else "a worker was lost")
+                say(f"{reason}: training starts again from its newest checkpoint (restart {restarts})")
+                continue
+            if ending.stalled:
                 end(Exit.STALLED, f"{name}: {ending.reason} {fruitless} times in a row without a step between")
-            reason = ending.reason or "a worker was lost"
-            say(f"{reason}: training starts again from its newest checkpoint (restart {restarts})")
-            continue
         if ending.code >= 0:  # the training said why itself
             os._exit(ending.code)
         cause = signal.Signals(-ending.code).name
-        if _out_of_memory_kills() > kills_before:
+        if ending.out_of_memory:
             cause += ", out of memory: raise the memory of the run's resources"
+        elif killed:
+            cause += f" from outside {fruitless} times in a row without a step between"
         end(128 - ending.code, f"{name} was killed by {cause}")
 
 
@@ -105,6 +117,7 @@ class _Watcher:
     def run_once(self) -> Ending:
         """Start the training and wait for its end, killing it if it hangs."""
         self._beat.unlink(missing_ok=True)
+        kills_before = _out_of_memory_kills()
         child = os.posix_spawn(self._command[0], [*self._command, str(self._beat)], os.environ, setsigmask=())
         reason = ""
         deadline = float("inf")
@@ -114,7 +127,10 @@ class _Watcher:
             self._say_alive()
             received = signal.sigtimedwait(_SIGNALS, TICK_SECONDS)
             if (status := _reap(child)) is not None:
-                return Ending(status, beat.read(self._beat)[1], reason, reason.startswith(_STALL))
+                kills = _out_of_memory_kills()
+                out_of_memory = None if kills is None or kills_before is None else kills > kills_before
+                step = beat.read(self._beat)[1]
+                return Ending(status, step, reason, reason.startswith(_STALL), out_of_memory)
             if received is not None and received.si_signo != signal.SIGCHLD:
                 self.terminated = True
                 deadline = time.monotonic() + TERMINATION_SECONDS
@@ -176,12 +192,12 @@ def _is_stopped(pid: int) -> bool:
         return False
 
 
-def _out_of_memory_kills() -> int:
-    """Processes of this container that the kernel killed for want of memory; 0 where it does not say."""
+def _out_of_memory_kills() -> int | None:
+    """Processes of this container that the kernel killed for want of memory; None where it does not say."""
     for file in ("/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom_control"):
         try:
             lines = Path(file).read_text().splitlines()
         except OSError:
             continue
         return sum(int(line.split()[1]) for line in lines if line.startswith("oom_kill "))
-    return 0
+    return None
