@@ -206,16 +206,16 @@ def signal_child(worker: Worker, number: int) -> None:
         os.kill(child, number)
 
 
-def kill_container(worker: Worker) -> None:
-    """End a container as a kubelet or a lost node does."""
-    os.kill(worker.watcher, signal.SIGKILL)
-
-
 def terminate_container(worker: Worker) -> None:
     """End a container as a drain does, whose training must hear it: its watcher would kill it later."""
     assert worker.process is not None
     worker.process.terminate()
     worker.process.wait(TERMINATION_SECONDS)
+
+
+def kill_container(worker: Worker) -> None:
+    """End a container as a kubelet or a lost node does."""
+    os.kill(worker.watcher, signal.SIGKILL)
 
 
 def _free_ports(count: int) -> list[int]:

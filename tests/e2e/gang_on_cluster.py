@@ -198,8 +198,8 @@ class ClusterGang:
         )
 
     def tail(self) -> str:
-        """The last lines of all workers' logs."""
-        return "\n".join(line for _, line in self.log()[-40:])
+        """The last lines of all workers' logs, with the time of day."""
+        return "\n".join(f"{datetime.fromtimestamp(when).time()}  {line}" for when, line in self.log()[-40:])
 
     def _up(self) -> None:
         self.ended.append(self._platform.up(self._config))
