@@ -23,7 +23,8 @@ class Exit(IntEnum):
     """Environment, definition or arguments are wrong; nothing was read or written."""
 
     REFUSED = 3
-    """The version is published already, from another definition. It is never rewritten."""
+    """The version is published already, from another definition. It is never rewritten. Of a reproduction: the
+    definition or the data is not the one the version was trained from."""
 
     NO_GPU = 4
     """TensorFlow sees fewer GPUs than the run asked for."""

@@ -13,6 +13,7 @@ from collections.abc import Callable, Generator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from http import HTTPStatus
 from ipaddress import ip_address
 from pathlib import Path
@@ -34,6 +35,24 @@ ANSWER_SECONDS: Final = 10
 
 Ask = Callable[[Access], str]
 """Reads the UID of a cluster's `kube-system`; raises ClusterError where it cannot."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogIn:
+    """What an HTTP client needs to speak to an API server as the kubeconfig describes."""
+
+    server: str
+    """URL without a slash at its end."""
+
+    headers: Mapping[str, str]
+    verify: "SSLContext | bool"
+    proxy: str | None
+    trust_env: bool
+    """Whether proxies that the environment names are asked."""
+
+    extensions: Mapping[str, str]
+    """Of each request."""
+
 
 _asked: ContextVar[bool] = ContextVar("_asked", default=True)
 
@@ -97,19 +116,38 @@ def uid_of(access: Access) -> str:
         return thread.submit(asyncio.run, _uid_of(access)).result()
 
 
+def log_in(access: Access) -> LogIn:
+    """Logs in as the kubeconfig describes.
+
+    Raises:
+        ClusterError: It failed, or took too long.
+    """
+    with ThreadPoolExecutor(max_workers=1) as thread:  # as in `uid_of`
+        return thread.submit(asyncio.run, _log_in(access)).result()
+
+
+async def _log_in(access: Access) -> LogIn:
+    auth, verify = await _logged_in(access)
+    return LogIn(
+        server=auth.server.rstrip("/"),
+        headers={"Authorization": f"Bearer {auth.token}"} if auth.token else {},
+        verify=verify,
+        proxy=auth.proxy,
+        trust_env=not _on_this_machine(auth.server),
+        extensions={"sni_hostname": auth.tls_server_name} if auth.tls_server_name else {},
+    )
+
+
 async def _uid_of(access: Access) -> str:
     import httpx  # noqa: PLC0415 - with kr8s it takes 0.4 s to import, and most runs ask nobody
 
-    auth, verify = await _logged_in(access)
-    headers = {"Authorization": f"Bearer {auth.token}"} if auth.token else {}
-    extensions = {"sni_hostname": auth.tls_server_name} if auth.tls_server_name else {}
-    url = f"{auth.server.rstrip('/')}/api/v1/namespaces/kube-system"
-    trust_env = not _on_this_machine(auth.server)
+    log_in = await _log_in(access)
+    url = f"{log_in.server}/api/v1/namespaces/kube-system"
     try:
         async with httpx.AsyncClient(
-            verify=verify, proxy=auth.proxy, trust_env=trust_env, timeout=ANSWER_SECONDS
+            verify=log_in.verify, proxy=log_in.proxy, trust_env=log_in.trust_env, timeout=ANSWER_SECONDS
         ) as client:
-            answer = await client.get(url, headers=headers, extensions=extensions)
+            answer = await client.get(url, headers=log_in.headers, extensions=log_in.extensions)
     except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
         late = isinstance(error, httpx.TimeoutException)
         said = f"it did not answer within {ANSWER_SECONDS} s" if late else _reason(error)

@@ -1,0 +1,60 @@
+"""A comparison as people read it."""
+
+from typing import Final
+
+from rich.table import Table
+
+from contract.comparison import TIMES, Comparison
+
+_DIGITS: Final = 12
+"""Of a SHA-256, as many as tell two of them apart."""
+
+
+def table(comparison: Comparison) -> Table:
+    """The published version and the second training side by side, with what differs between them."""
+    published, again = comparison.published, comparison.again
+    shown = Table("", "published", "trained again", "difference")
+    shown.add_row("trained", published.created, again.created, "")
+    shown.add_row("image", _image(published.image), _image(again.image), _same(published.image, again.image))
+    versions = (published.tensorflow_version, again.tensorflow_version)
+    shown.add_row("TensorFlow", *versions, _same(*versions))
+    digests = (published.data_digest, again.data_digest)
+    shown.add_row("data", *map(_short, digests), _same(*digests))
+    shown.add_section()
+    for name, (before, now) in comparison.metrics.items():
+        shown.add_row(name, _number(before), _number(now), _apart(name, before, now))
+    shown.add_section()
+    for path, files in comparison.variables.items():
+        shown.add_row(path, *map(_short, files), _same(*files))
+    weights = comparison.weights
+    difference = weights.mismatch or (
+        f"{weights.differing:,} differ, {weights.largest:.3g} at most" if weights.differing else "none"
+    )
+    shown.add_row("weights", f"{weights.count:,}", "", difference)
+    return shown
+
+
+def _image(reference: str) -> str:
+    """Its repository and enough of its digest."""
+    repository, at, digest = reference.partition("@")
+    kind, colon, digits = digest.partition(":")
+    return f"{repository}{at}{kind}{colon}{digits[:_DIGITS]}" + ("…" if len(digits) > _DIGITS else "")
+
+
+def _short(digest: str | None) -> str:
+    return "" if digest is None else f"{digest[:_DIGITS]}…"
+
+
+def _same(before: str | None, now: str | None) -> str:
+    return "none" if before == now else "another"
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:g}"
+
+
+def _apart(name: str, before: float | None, now: float | None) -> str:
+    if before is None or now is None:
+        return "not comparable"
+    apart = "none" if now == before else f"{now - before:+.6g}"
+    return f"{apart} (not judged)" if name in TIMES else apart
