@@ -35,10 +35,9 @@ def table(comparison: Comparison) -> Table:
 
 
 def _image(reference: str) -> str:
-    """Its repository and enough of its digest."""
-    repository, at, digest = reference.partition("@")
-    kind, colon, digits = digest.partition(":")
-    return f"{repository}{at}{kind}{colon}{digits[:_DIGITS]}" + ("…" if len(digits) > _DIGITS else "")
+    """Its name without the registry, and enough of its digest; the whole one is a line of the log."""
+    name, at, digest = reference.rpartition("/")[2].partition("@sha256:")
+    return f"{name}{at}{digest[:_DIGITS]}…" if at else name
 
 
 def _short(digest: str | None) -> str:

@@ -1,5 +1,6 @@
 """Waits for a Job, tells what it does, and finds the words for why it does nothing."""
 
+import re
 import time
 from collections.abc import Callable, Iterable
 from typing import Final, cast
@@ -19,6 +20,7 @@ GONE_WITHIN_SECONDS: Final = 60.0
 _INDEX: Final = "batch.kubernetes.io/job-completion-index"
 _IMAGE_PROBLEMS: Final = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull")
 _UNKNOWN_MODULE: Final = "No module named training."
+_FRACTION: Final = re.compile(r"\.\d+")
 
 Tell = Callable[[str], None]
 
@@ -105,7 +107,7 @@ class _Log:
         if name != self._pod:
             self._pod, self._seen = name, []
         # Asked for by whole seconds: what was seen of the last one comes again.
-        since = {"sinceTime": self._seen[-1].partition(".")[0].rstrip("Z") + "Z"} if self._seen else {}
+        since = {"sinceTime": _FRACTION.sub("", self._seen[-1].partition(" ")[0])} if self._seen else {}
         told = self._api.log(self._namespace, name, timestamps="true", **since).splitlines()
         new = [one for one in told if one not in self._seen]
         self._seen = told or self._seen
