@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import httpx
 
 OUTAGE_SECONDS: Final = 60.0
-"""How long a server may be away while something is waited for: a training of hours outlives a restart of it."""
+"""How long a server that answered before may be away: what waits for hours outlives a restart of it."""
 
 _RETRY_SECONDS: Final = 1.0
 _ROOTS: Final = {
@@ -48,6 +48,7 @@ class ApiServer:
         self._access = access
         self._enter = enter
         self._entered: tuple[httpx.Client, LogIn] | None = None
+        self._answered = False
 
     def get(self, kind: str, namespace: str, name: str) -> Tree | None:
         """An object; None where there is none."""
@@ -89,17 +90,17 @@ class ApiServer:
             self._accepted(answer)
 
     def _read(self, path: str, query: Mapping[str, str] | None = None) -> "httpx.Response":
-        until = time.monotonic() + OUTAGE_SECONDS
+        until = time.monotonic() + (OUTAGE_SECONDS if self._answered else 0)
         while True:
             try:
                 answer = self._request("GET", path, query or {}, None)
             except CommandError:
-                if time.monotonic() > until:
+                if time.monotonic() >= until:
                     raise
             else:
                 busy = answer.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR
                 busy = busy or answer.status_code == HTTPStatus.TOO_MANY_REQUESTS
-                if not busy or time.monotonic() > until:
+                if not busy or time.monotonic() >= until:
                     return answer
             time.sleep(_RETRY_SECONDS)
 
@@ -114,6 +115,7 @@ class ApiServer:
                 said = " ".join(str(error).split()) or type(error).__name__
                 raise CommandError(f"{self._access} cannot be asked: {said}\n    is the cluster up?") from None
             if answer.status_code != HTTPStatus.UNAUTHORIZED:
+                self._answered = True
                 return answer
             if again:
                 self._entered = None

@@ -35,7 +35,7 @@ def running(platform: Platform) -> None:
 
 def started(version: int, *options: str) -> "subprocess.Popen[str]":
     return subprocess.Popen(
-        [sys.executable, "-m", "ops.cli", "reproduce", "local", "digits", str(version), *options],
+        [Path(sys.executable).parent / "tfk8s", "reproduce", "local", "digits", str(version), *options],
         cwd=paths.ROOT,
         env={**os.environ, "KUBECONFIG": str(paths.KUBECONFIG)},
         stdout=subprocess.PIPE,

@@ -15,6 +15,10 @@ from ops.monitor import Tree
 ACCESS: Access = Access(file=None, context="prod", cluster={"server": "https://prod.example.org"}, user={})  # pyright: ignore[reportArgumentType] - never opened
 
 
+def at_once(_seconds: float) -> None:
+    """In place of `time.sleep`."""
+
+
 @dataclass
 class Life:
     """What becomes of a Job: each time it is looked at, one step more; the last one stays."""
@@ -121,7 +125,7 @@ class FakeCluster:
 
     def _get(self, path: str, query: dict[str, str]) -> httpx.Response:
         if path.endswith("/log"):
-            return httpx.Response(200, text=self._log(path.split("/")[-2], query))
+            return httpx.Response(200, text=self._log(query))
         collection = path.rpartition("/")[2]
         if collection == "pods":
             return httpx.Response(200, json={"items": self._now(query["labelSelector"].partition("=")[2])["pods"]})
@@ -149,16 +153,17 @@ class FakeCluster:
     def _now(self, job: str) -> Tree:
         return {"pods": [], **self._life(job).now}
 
-    def _log(self, _pod: str, query: dict[str, str]) -> str:
-        [job] = [
-            key.rpartition("/")[2]
-            for key, one in self.objects.items()
-            if one["kind"] == "Job" and "uid" in one["metadata"]
-        ]
-        lines = self._life(job).log.splitlines()
+    def _log(self, query: dict[str, str]) -> str:
+        """Of the one Job there is at a time; a line a second, the API's `sinceTime` included."""
+        [job] = {
+            one["metadata"]["name"] for key, one in self.objects.items() if key.rpartition("/")[0].endswith("jobs")
+        }
+        life = self._life(job)
+        lines = life.log.splitlines()
         if "timestamps" not in query:
-            return "\n".join(lines)
-        stamped = [f"2026-01-31T12:00:{second:02}.5Z {line}" for second, line in enumerate(lines)]
+            return life.log
+        written = lines[: life.at + 1]
+        stamped = [f"2026-01-31T12:00:{second:02}.123456789Z {line}" for second, line in enumerate(written)]
         return "\n".join(line for line in stamped if line >= query.get("sinceTime", "").rstrip("Z"))
 
 
