@@ -96,7 +96,7 @@ class FakeCluster:
         query = {key: values[0] for key, values in parse_qs(request.url.query.decode()).items()}
         answers: dict[str, Callable[[], httpx.Response]] = {
             "POST": lambda: self._make(path, json.loads(request.content)),
-            "DELETE": lambda: self._delete(path),
+            "DELETE": lambda: self._delete(path, json.loads(request.content)),
             "GET": lambda: self._get(path, query),
         }
         return answers[request.method]()
@@ -111,9 +111,11 @@ class FakeCluster:
         self.objects[f"{path}/{name}"] = made
         return httpx.Response(201, json=made)
 
-    def _delete(self, path: str) -> httpx.Response:
+    def _delete(self, path: str, how: Tree) -> httpx.Response:
         self.deleted.append(path.rpartition("/")[2])
         gone = self.objects.pop(path)
+        assert how["preconditions"] == {"uid": gone["metadata"]["uid"]}
+        assert how["propagationPolicy"] == "Foreground", "its pods would be left"
         owned = [
             key
             for key, one in self.objects.items()

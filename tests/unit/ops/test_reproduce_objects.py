@@ -35,8 +35,12 @@ PUBLISHED = Manifest(
 
 @pytest.fixture(scope="module")
 def gang() -> Objects:
-    """A second training by two workers."""
-    words = changed(("tenants.train.queue", "team"), ("trainingJobs.digits.resources", {"cpu": 1, "memory": "2Gi"}))
+    """A second training by two workers, in a tenant whose quota it fills; a model in it takes no part."""
+    words = changed(
+        ("tenants.train.queue", "team"),
+        ("trainingJobs.digits.resources", {"cpu": 1, "memory": "2Gi"}),
+        ("models.digits.tenant", "train"),
+    )
     return second_training(replace(RUN, words=words), PUBLISHED, IMAGE, 0.02)
 
 

@@ -166,19 +166,32 @@ def test_a_server_that_is_away_for_a_moment_ends_nothing(served: Served) -> None
 
 
 def test_a_server_that_never_answered_is_not_waited_for(served: Served) -> None:
-    def refuse(_request: httpx.Request) -> httpx.Response:
+    asked: list[str] = []
+
+    def refuse(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.path)
         raise httpx.ConnectError("Connection refused")
 
     with pytest.raises(
         CommandError, match=r"context prod of .* cannot be asked: Connection refused\n    is the cluster"
     ):
         served(refuse).list("Job", "train")
+    assert len(asked) == 1
 
 
 def test_what_may_not_be_made_is_refused_in_the_server_s_words(served: Served) -> None:
     server = served(lambda _: httpx.Response(403, json={"message": 'jobs is forbidden: User "bob" cannot create'}))
     with pytest.raises(CommandError, match=r'^the cluster refused it: jobs is forbidden: User "bob" cannot create$'):
         server.create(JOB)
+
+
+@pytest.mark.parametrize(
+    "answer", [httpx.Response(404, json={}), httpx.Response(200, json={**JOB, "metadata": {"uid": "v"}})]
+)
+def test_a_job_that_somebody_else_deleted_is_not_waited_for(served: Served, answer: httpx.Response) -> None:
+    job = {**JOB, "metadata": {**JOB["metadata"], "uid": "u"}}
+    with pytest.raises(CommandError, match="somebody deleted the Job digits-v7-reproduce in train"):
+        wait(served(lambda _: answer), job, line=print, state=print)
 
 
 def test_a_job_that_stays_is_said_to_and_how_to_look(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
