@@ -237,4 +237,6 @@ def test_another_cluster_is_refused_before_it_is_asked_for_anything(
 
     monkeypatch.setattr(reproduce, "guarded_kubeconfig", wrong)
     assert cli.main(ARGUMENTS) == 1
-    assert "nothing was changed, because the cluster is not certain" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert said.startswith("error: nothing was changed, because the cluster is not certain\n")
+    assert "wrong cluster\n" in said
