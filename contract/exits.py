@@ -31,7 +31,7 @@ class Exit(IntEnum):
 
     REFUSED = 3
     """The version is published already, from another definition, and is never rewritten; or the data has changed under
-    the unfinished run."""
+    the unfinished run. Of a reproduction: definition or data is not the one the version was trained from."""
 
     NO_GPU = 4
     """TensorFlow sees fewer GPUs than the run asked for."""

@@ -8,6 +8,8 @@ import os
 import shutil
 import signal
 import sys
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 from contract import store
@@ -16,8 +18,9 @@ from contract.exits import Exit, Failure, end, on_termination, say
 from contract.manifest import Manifest
 from contract.run import RunEnvironment
 from training import source
-from training.arguments import parse
+from training.arguments import Arguments, parse
 from training.beat import STARTING, Beat
+from training.source import Source
 
 _PR_SET_PDEATHSIG = 1
 """Of linux/prctl.h."""
@@ -25,7 +28,7 @@ _PR_SET_PDEATHSIG = 1
 
 def main() -> None:
     """Run as the variables say, and end the process with a code and a last line of contract.exits."""
-    _end_with_parent()
+    end_with_parent()
     with ending("the training run") as step:
         run = RunEnvironment.from_env(os.environ)
         step.what = f"training {run.model} version {run.version}"
@@ -33,13 +36,20 @@ def main() -> None:
         on_termination(step.what, lambda: shutil.rmtree(staging, ignore_errors=True))
         beat = Beat(Path(sys.argv[1]))
         beat.write(STARTING)
-        try:
+        with ending_of_a_gang():
             say(run_once(run, staging, beat))
-        except Failure as failure:
-            if failure.code != Exit.PEER_LOST:
-                raise
-            say(str(failure))  # no error of this run: the watcher starts it again
-            end(Exit.PEER_LOST)
+
+
+@contextmanager
+def ending_of_a_gang() -> Generator[None]:
+    """Ends the process with PEER_LOST when another worker was lost in the block: no error of this one."""
+    try:
+        yield
+    except Failure as failure:
+        if failure.code != Exit.PEER_LOST:
+            raise
+        say(str(failure))  # the watcher starts it again
+        end(Exit.PEER_LOST)
 
 
 def run_once(run: RunEnvironment, staging: Path, beat: Beat | None = None) -> str:
@@ -66,13 +76,7 @@ def run_once(run: RunEnvironment, staging: Path, beat: Beat | None = None) -> st
     arguments = parse(run.definition)
     data = source.load(arguments.data, root, run.definition.data_version)
     source.require_one_batch(data, arguments)
-    if run.peers:
-        # A lost worker is half a screen of TensorFlow's errors; the one line that counts is ours.
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    # Takes seconds and a few hundred megabytes, so only a run that trains pays for it.
-    from training.work import work  # noqa: PLC0415 - see above
-
-    manifest = work(run, arguments, data, staging, beat or Beat())
+    manifest = train(run, arguments, data, staging, beat or Beat())
     if manifest is None:
         return f"{name} is published by worker 0; worker {run.index} is done"
     size = sum(entry.size for entry in manifest.files)
@@ -81,6 +85,19 @@ def run_once(run: RunEnvironment, staging: Path, beat: Beat | None = None) -> st
         f"{data.noun}, {len(manifest.files)} files, {size / 1e6:.1f} MB, "
         f"{store.version_dir(root, run.model, run.version)}"
     )
+
+
+def train(
+    run: RunEnvironment, arguments: Arguments, data: Source, staging: Path, beat: Beat, *, apart: bool = False
+) -> Manifest | None:
+    """Import TensorFlow and do what `training.work.work` says."""
+    if run.peers:
+        # A lost worker is half a screen of TensorFlow's errors; the one line that counts is ours.
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    # Takes seconds and a few hundred megabytes, so only a run that trains pays for it.
+    from training.work import work  # noqa: PLC0415 - see above
+
+    return work(run, arguments, data, staging, beat, apart=apart)
 
 
 def published(run: RunEnvironment) -> Manifest | None:
@@ -106,7 +123,7 @@ def published(run: RunEnvironment) -> Manifest | None:
     return manifest
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """Die with the watcher, also where the death of a container's first process does not see to it."""
     parent = os.getppid()
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

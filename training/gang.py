@@ -93,7 +93,7 @@ def from_chief(strategy: Strategy, values: list[Tensor]) -> list[Tensor]:
     return [strategy.experimental_local_results(value)[0] for value in spread(*values)]
 
 
-def wait_for_chief(chief: str, step: int, is_published: Callable[[], bool]) -> None:
+def wait_for_chief(chief: str, step: int, is_published: Callable[[], bool] | None) -> None:
     """Wait until the chief has published, which ends the run; it is lost if it goes without having done so.
 
     Nothing of TensorFlow's is asked: while an operation waits for another worker, Python may stand still.
@@ -101,17 +101,18 @@ def wait_for_chief(chief: str, step: int, is_published: Callable[[], bool]) -> N
     Args:
         chief: Its host:port.
         step: The last one, for the log.
-        is_published: Whether the version is there.
+        is_published: Whether the version is there. None where this worker cannot see it: the chief's end is the run's
+            then, and how it ended is the chief's to say.
 
     Raises:
         Failure: The chief is lost.
     """
     host, _, port = chief.rpartition(":")
-    while not is_published():
+    while is_published is None or not is_published():
         try:
             socket.create_connection((host, int(port)), timeout=_CONNECT_SECONDS).close()
         except OSError as error:
-            if is_published():
+            if is_published is None or is_published():
                 return
             raise lost(error, step) from error
         time.sleep(_POLL_SECONDS)

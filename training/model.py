@@ -97,7 +97,9 @@ def export(model: Model, source: Source, directory: Path) -> None:
     archive = keras.export.ExportArchive()
     archive.track(portable)
     signature = [tf.TensorSpec([None, source.side, source.side], tf.float32, name="pixels")]
-    archive.add_endpoint("serving_default", serve, input_signature=signature)
+    endpoint = archive.add_endpoint("serving_default", serve, input_signature=signature)
+    # TensorFlow lists a graph's variables by their addresses in memory; equal weights should be equal files.
+    endpoint.get_concrete_function().graph.variables = [variable.value for variable in portable.variables]
     try:
         archive.write_out(str(directory), verbose=False)
     except tf.errors.OpError as error:  # TensorFlow's file system reports in words of its own

@@ -23,7 +23,9 @@ from training.strategy import Strategy, make_strategy
 from training.untyped import tf
 
 
-def work(run: RunEnvironment, arguments: Arguments, source: Source, staging: Path, beat: Beat) -> Manifest | None:
+def work(
+    run: RunEnvironment, arguments: Arguments, source: Source, staging: Path, beat: Beat, *, apart: bool = False
+) -> Manifest | None:
     """Train a version and publish it, going on from a checkpoint of the same run if there is one.
 
     Args:
@@ -32,6 +34,7 @@ def work(run: RunEnvironment, arguments: Arguments, source: Source, staging: Pat
         source: The data.
         staging: Where to write before publishing.
         beat: Told of everything that goes on.
+        apart: Whether each worker has a store of its own, and none sees what the chief publishes.
 
     Returns:
         The published manifest; None in a worker other than the chief, once the version is published.
@@ -40,7 +43,7 @@ def work(run: RunEnvironment, arguments: Arguments, source: Source, staging: Pat
         Failure: GPUs are missing, the training diverged, or another worker was lost.
         store.StoreError: The store cannot be written.
     """
-    one = _Work(run, arguments, source, beat)
+    one = _Work(run, arguments, source, beat, apart=apart)
     try:
         return one.run(staging)
     except tf.errors.OpError as error:
@@ -52,12 +55,13 @@ def work(run: RunEnvironment, arguments: Arguments, source: Source, staging: Pat
 class _Work:
     """One start of a run's training in one worker."""
 
-    def __init__(self, run: RunEnvironment, arguments: Arguments, source: Source, beat: Beat) -> None:
+    def __init__(self, run: RunEnvironment, arguments: Arguments, source: Source, beat: Beat, *, apart: bool) -> None:
         self._run = run
         self._root = Path(run.store)
         self._arguments = arguments
         self._source = source
         self._beat = beat
+        self._apart = apart
         self._training: Training | None = None
         self._checkpoints = checkpoints.checkpoints_dir(self._root, run.model, run.version)
         self._progress = progress.progress_path(self._root, run.model, run.version)
@@ -95,7 +99,7 @@ class _Work:
         if not run.is_chief:
             self._beat.write(WAITING)
             version = store.version_dir(self._root, run.model, run.version)
-            gang.wait_for_chief(run.peers[0], begun.step, version.exists)
+            gang.wait_for_chief(run.peers[0], begun.step, None if self._apart else version.exists)
             return None
         self._beat.write(PUBLISHING)
         heart.tell(PUBLISHING)

@@ -87,7 +87,7 @@ class Gang:
     def __init__(self, root: Path, workers: int, args: Mapping[str, Scalar], *, stall_timeout: int = 60) -> None:
         self.store = root / "store"
         self.store.mkdir(parents=True, exist_ok=True)
-        ports = _free_ports(workers)
+        ports = free_ports(workers)
         peers = tuple(f"127.0.0.1:{port}" for port in ports) if workers > 1 else ()
         run = RunEnvironment(
             model="digits",
@@ -218,7 +218,8 @@ def kill_container(worker: Worker) -> None:
     os.kill(worker.watcher, signal.SIGKILL)
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
+    """Ports of this machine that nobody listens on now."""
     sockets = [socket.socket() for _ in range(count)]
     for each in sockets:
         each.bind(("127.0.0.1", 0))

@@ -10,7 +10,7 @@ from ops.cli import VERBS
 @pytest.mark.parametrize("verb", VERBS)
 def test_every_verb_is_in_the_help_and_has_an_example(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["--help"]) == 0
-    assert re.search(rf"^    {verb} ", capsys.readouterr().out, re.MULTILINE)
+    assert re.search(rf"^    {verb}\s", capsys.readouterr().out, re.MULTILINE)
     assert cli.main([verb, "--help"]) == 0
     assert f"example: tfk8s {verb} " in capsys.readouterr().out
 
