@@ -196,7 +196,9 @@ class Training:
                 loss = tf.reduce_sum(losses) / batch_size
             optimizer.apply(tape.gradient(loss, variables), variables)
             right = tf.cast(tf.argmax(logits, axis=1) == labels, tf.float32)
-            return tf.stack([tf.reduce_sum(losses), tf.reduce_sum(right)])
+            # The loss is known before the other workers' gradients: a step counts as done when they are in the weights.
+            with tf.control_dependencies([tf.convert_to_tensor(variables[0])]):
+                return tf.stack([tf.reduce_sum(losses), tf.reduce_sum(right)])
 
         @tf.function  # the whole chunk is one call: a call for each step costs several times the arithmetic
         def chunk(batches: Iterator[Batches], steps: Tensor) -> tuple[Tensor, Tensor]:
