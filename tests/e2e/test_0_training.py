@@ -175,7 +175,7 @@ def test_a_disk_that_fills_up_during_the_export_is_said_in_plain_words(
         )
 
     assert trained
-    monkeypatch.setattr(type(keras.export.ExportArchive()), "write_out", write_out)
+    monkeypatch.setattr(keras.export.ExportArchive().__class__, "write_out", write_out)
     with pytest.raises(OSError, match="No space left on device") as caught:
         export(build(trained.digits), trained.digits, tmp_path)
     assert caught.value.strerror == "No space left on device"
