@@ -1,23 +1,8 @@
 """What the kernel counts for one container: its processes and their memory. For cgroup v1 and v2."""
 
-import re
 from pathlib import Path
 
 _ROOT = Path("/sys/fs/cgroup")
-
-
-def first_process(**environment: str) -> int:
-    """This machine's id of the first process of a container with these variables; 0 while there is none."""
-    wanted = {f"{name}={value}".encode() for name, value in environment.items()}
-    for process in Path("/proc").iterdir():
-        try:
-            # Its last id is the one that the container's own namespace gives it.
-            is_first = re.search(r"^NSpid:.*\t1$", (process / "status").read_text(), re.MULTILINE)
-            if is_first and wanted <= set((process / "environ").read_bytes().split(b"\0")):
-                return int(process.name)
-        except OSError:
-            continue
-    return 0
 
 
 class Memory:

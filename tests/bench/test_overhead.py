@@ -19,8 +19,7 @@ import pytest
 
 from contract import store
 from local import paths
-from tests.bench import cgroup
-from tests.e2e.platform import Platform, make, until
+from tests.e2e.platform import Platform, first_process, make, until
 
 EPOCHS, STEPS_OF_EPOCH = 60, 19
 ROUNDS = 3
@@ -162,8 +161,8 @@ def test_the_wrapper_takes_less_than_a_hundredth_of_a_step(platform: Platform) -
 def test_the_watcher_costs_next_to_nothing(platform: Platform) -> None:
     version = FIRST_VERSION + ROUNDS + 1
     platform.post(JOBS, job(platform, "bench-watcher", version, None)).raise_for_status()
-    until("the container", 30, lambda: cgroup.first_process(TFK8S_VERSION=str(version)))
-    watcher = cgroup.first_process(TFK8S_VERSION=str(version))
+    until("the container", 30, lambda: first_process(f"TFK8S_VERSION={version}"))
+    watcher = first_process(f"TFK8S_VERSION={version}")
     time.sleep(2)  # Python's own start
     before, begun = watcher_seconds(watcher), time.monotonic()
     time.sleep(8)

@@ -17,7 +17,7 @@ from contract import store
 from contract.manifest import Manifest
 from local import paths
 from tests.bench import cgroup
-from tests.e2e.platform import Platform, make, words
+from tests.e2e.platform import Platform, first_process, make, words
 from training import records
 from training.records import Records
 
@@ -104,8 +104,8 @@ class Run:
         first = [0] * self.workers
         while not ended.wait(0.2):
             for index, watched in enumerate(self.watched):
-                indexed = {"JOB_COMPLETION_INDEX": str(index)} if self.workers > 1 else {}
-                first[index] = first[index] or cgroup.first_process(TFK8S_VERSION=str(self.version), **indexed)
+                indexed = [f"JOB_COMPLETION_INDEX={index}"] if self.workers > 1 else []
+                first[index] = first[index] or first_process(f"TFK8S_VERSION={self.version}", *indexed)
                 if not first[index]:
                     continue
                 try:

@@ -18,7 +18,7 @@ from contract.manifest import Manifest
 from local import paths
 from local.cluster import credentials
 from local.cluster.api import connect
-from tests.e2e.platform import Done, Platform, words
+from tests.e2e.platform import Done, Platform, first_process, words
 from training import beat
 
 WORKERS = 2
@@ -145,16 +145,7 @@ class ClusterGang:
 
     def first_process(self, index: int) -> int:
         """This machine's id of the first process of a worker's container; 0 while there is none."""
-        wanted = {f"TFK8S_VERSION={self.version}".encode(), f"JOB_COMPLETION_INDEX={index}".encode()}
-        for process in Path("/proc").iterdir():
-            try:
-                # Its last id is the one that the container's own namespace gives it.
-                is_first = re.search(r"^NSpid:.*\t1$", (process / "status").read_text(), re.MULTILINE)
-                if is_first and wanted <= set((process / "environ").read_bytes().split(b"\0")):
-                    return int(process.name)
-            except OSError:
-                continue
-        return 0
+        return first_process(f"TFK8S_VERSION={self.version}", f"JOB_COMPLETION_INDEX={index}")
 
     def training(self, index: int) -> int:
         """This machine's id of the training itself in a worker's container; 0 while there is none."""
