@@ -45,9 +45,7 @@ def show(console: Console) -> None:
         console.print(_models(items("/apis/apps/v1/deployments")))
 
 
-def _runs(
-    jobs: Iterable[Object], restarted: Mapping[tuple[str, str], int], waiting: Mapping[str, str] | None = None
-) -> Table:
+def _runs(jobs: Iterable[Object], restarted: Mapping[tuple[str, str], int], waiting: Mapping[str, str]) -> Table:
     table = Table(
         "tenant",
         "run",
@@ -65,7 +63,7 @@ def _runs(
         ended = next((one for one in conditions if one["type"] in {"Complete", "Failed"}), None)
         state = f"{ended['type']} {ended.get('reason', '')}".strip() if ended else "running"
         if ended is None and job["spec"].get("suspend"):
-            state = f"queued: {(waiting or {}).get(job['metadata']['uid'], 'not looked at yet')}"
+            state = f"queued: {waiting.get(job['metadata']['uid'], 'not looked at yet')}"
         run = _name(job)
         shown = course(_progress(job), restarted.get(run, 0), running=ended is None)
         table.add_row(*run, state, *shown, str(job["status"].get("failed", 0)))
@@ -92,7 +90,7 @@ def course(progress: Progress | None, containers: int, *, running: bool) -> tupl
 def queue_reasons(workloads: Iterable[Object]) -> dict[str, str]:
     """Why Jobs are not admitted, by their uid, in Kueue's words."""
     return {
-        workload["metadata"]["labels"]["kueue.x-k8s.io/job-uid"]: condition["message"]
+        workload["metadata"].get("labels", {}).get("kueue.x-k8s.io/job-uid", ""): condition["message"]
         for workload in workloads
         for condition in workload.get("status", {}).get("conditions", [])
         if condition["type"] == "QuotaReserved" and condition["status"] == "False"

@@ -17,6 +17,8 @@ from tests.bench.jobs import Job, jobs
 from tests.bench.replay import MEAN_RUN, Setting, Stage, replay, schedulers, stage
 from tests.bench.simulation import simulate
 from tests.e2e.manifests import Kinds
+from tests.lint.crds import read_crds
+from tests.lint.manifests import pool_against
 
 SETTINGS = (
     Setting(gpus=16, pooled=False, placement="packed"),
@@ -61,6 +63,10 @@ def stages(client: httpx.Client) -> list[Stage]:
 def trace(gpus: int) -> list[Job]:
     drawn = jobs(gpus=gpus, load=LOAD, pattern="even", seed=SEED, number=1000)
     return [job for job in drawn if job.arrival < MEAN_RUNS]
+
+
+def test_kueues_definitions_judge_the_rendered_pool_offline_too() -> None:
+    assert list(pool_against(read_crds(admission.definitions()))) == []
 
 
 QUOTA = ("spec", "resourceGroups", 0, "flavors", 0, "resources", 0)

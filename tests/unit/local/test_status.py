@@ -41,7 +41,7 @@ def screen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Console:
 
 
 def shown(screen: Console, run: Object, restarted: dict[tuple[str, str], int]) -> str:
-    screen.print(status._runs([run], restarted))  # pyright: ignore[reportPrivateUsage] - the table without a cluster
+    screen.print(status._runs([run], restarted, {}))  # pyright: ignore[reportPrivateUsage] - the table without a cluster
     return screen.export_text().splitlines()[-2]
 
 
