@@ -117,14 +117,38 @@ def table() -> Iterator[Carried]:
                 yield carried(pattern, gpus, wait)
 
 
-def fragmentation(gpus: int, percent: int, placement: Placement) -> str:
+@dataclass(frozen=True, kw_only=True)
+class Fragmented:
     """What a pool loses to GPUs that are free on too many nodes."""
-    found = outcomes(DRAWN, gpus, percent, pooled=True, placement=placement)
-    largest = min(max(SIZES), gpus // len(TENANTS))
-    large = [run for outcome in found for run in outcome.runs if run.job.gpus == largest]
-    without = sum(run.nodeless > 0 for run in large) / len(large)
-    stuck = sum(outcome.stuck for outcome in found) / len(found)
-    return f"{gpus:>5}{percent:>6}%  {placement:<8}{largest:>6}{without:>12.0%}{stuck:>10.1%}"
+
+    gpus: int
+    percent: int
+    """Of load."""
+
+    placement: Placement
+    large: float
+    """Share of the largest jobs that were admitted and had to wait for a node."""
+
+    stuck: float
+    """GPU time that admitted jobs held without a node, as a share of the GPU time of all runs."""
+
+    @classmethod
+    def of(cls, gpus: int, percent: int, placement: Placement) -> "Fragmented":
+        found = outcomes(DRAWN, gpus, percent, pooled=True, placement=placement)
+        large = [run for outcome in found for run in outcome.runs if run.job.gpus == max(SIZES)]
+        return cls(
+            gpus=gpus,
+            percent=percent,
+            placement=placement,
+            large=sum(run.nodeless > 0 for run in large) / len(large),
+            stuck=sum(outcome.stuck for outcome in found) / len(found),
+        )
+
+    def row(self) -> str:
+        return f"{self.gpus:>5}{self.percent:>6}%  {self.placement:<8}{self.large:>12.0%}{self.stuck:>10.1%}"
+
+
+FRAGMENTED_HEADER: Final = f"{'GPUs':>5}{'load':>7}  {'placed':<8}{'no node':>12}{'GPU time':>10}"
 
 
 def panel(gpus: int) -> Panel:
@@ -151,10 +175,10 @@ def main(arguments: Sequence[str]) -> int:
     print(HEADER)
     for one in table():
         print(one.row(), flush=True)
-    print(f"\n{'GPUs':>5}{'load':>7}  {'placed':<8}{'jobs':>6}{'no node':>12}{'GPU time':>10}")
+    print("", FRAGMENTED_HEADER, sep="\n")
     for gpus in (32, 64):
         for placement in ("packed", "spread"):
-            print(fragmentation(gpus, 50, placement))
+            print(Fragmented.of(gpus, 50, placement).row())
     panels = [panel(gpus) for gpus in POOLS]
     Path(arguments[0]).write_text(drawn(panels, highest=_HIGHEST), encoding="utf-8")
     return 0

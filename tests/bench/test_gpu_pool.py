@@ -100,9 +100,10 @@ def test_kueue_takes_the_programs_objects_and_refuses_broken_ones(
 
 def test_waits_in_the_cluster_are_those_of_the_simulation(stages: list[Stage]) -> None:
     traces = [trace(one.setting.gpus) for one in stages]
-    replay(stages, traces, MOST_SECONDS)
+    left = replay(stages, traces, MOST_SECONDS)
     compared = [Compared.of(one, jobs_) for one, jobs_ in zip(stages, traces, strict=True)]
     print("", HEADER, *(one.row() for one in compared), sep="\n", flush=True)
+    assert not left
     for one in compared:
         assert abs(one.measured_tail - one.simulated_tail) <= max(ALLOWED, ALLOWED * one.simulated_tail), one.row()
 

@@ -5,7 +5,7 @@ import random
 import pytest
 
 from tests.bench import erlang
-from tests.bench.capacity import HEADER, Carried, fragmentation, table
+from tests.bench.capacity import FRAGMENTED_HEADER, HEADER, Carried, Fragmented, table
 from tests.bench.jobs import TENANTS, Job
 from tests.bench.simulation import simulate
 
@@ -38,8 +38,12 @@ def test_a_pool_gains_at_least_what_erlang_says_and_less_where_pods_are_spread(r
         assert one.spread < one.packed, one.row()
 
 
-def test_spread_pods_leave_more_gpus_that_no_large_job_can_have() -> None:
-    print("", *(fragmentation(gpus, 50, placed) for gpus in (32, 64) for placed in ("packed", "spread")), sep="\n")
+@pytest.mark.parametrize("gpus", [32, 64])
+def test_spread_pods_leave_more_gpus_that_no_large_job_can_have(gpus: int) -> None:
+    packed, spread = Fragmented.of(gpus, 50, "packed"), Fragmented.of(gpus, 50, "spread")
+    print("", FRAGMENTED_HEADER, packed.row(), spread.row(), sep="\n")
+    assert 1.5 * packed.large < spread.large
+    assert 2 * packed.stuck < spread.stuck
 
 
 @pytest.mark.parametrize(("gpus", "load"), [(16, 0.6), (32, 0.7), (64, 0.8)])
