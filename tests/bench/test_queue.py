@@ -17,8 +17,8 @@ from tests.e2e.platform import Done, Platform, make, until, words
 
 VERSION = 90
 RUN, SECOND, THIRD = f"digits-v{VERSION}", "second-v1", "third-v1"
-GPUS = 3
-"""Of each run: the tenant's own two and one that it borrows; two runs together want more than the pool's four."""
+GPUS = 4
+"""Of each run: the two that its tenant owns and the two that it borrows, all that the pool has."""
 EVERY = 50
 """Steps between two checkpoints."""
 
