@@ -17,8 +17,8 @@ from tests.e2e.platform import Done, Platform, make, until, words
 
 VERSION = 90
 RUN, SECOND, THIRD = f"digits-v{VERSION}", "second-v1", "third-v1"
-GPUS = 4
-"""Of each run: the two that its tenant owns and the two that it borrows, all that the pool has."""
+GPUS = 2
+"""Of each run: the one that its tenant owns and the one that it borrows, all that the pool has."""
 EVERY = 50
 """Steps between two checkpoints."""
 
@@ -34,12 +34,12 @@ def platform(cluster: None, tmp_path_factory: pytest.TempPathFactory) -> Generat
 
 
 def config(*others: str) -> Any:
-    """Version 90 and other runs of a tenant that owns two GPUs of a pool and may borrow the two of another one."""
+    """Version 90 and other runs of a tenant that owns one GPU of a pool and may borrow that of another one."""
     changed = words()
     room = {"cpu": 1, "memory": "1Gi"}
     changed["tfk8s:tenants"]["ml"]["queue"] = "gpus"
-    changed["tfk8s:tenants"]["owner"] = {"queue": "gpus", "quota": {"requests": {**room, "gpu": 2}, "limits": room}}
-    changed["tfk8s:gpuPool"] = {"tenants": {"ml": {"gpu": 2}, "owner": {"gpu": 2}}}
+    changed["tfk8s:tenants"]["owner"] = {"queue": "gpus", "quota": {"requests": {**room, "gpu": 1}, "limits": room}}
+    changed["tfk8s:gpuPool"] = {"tenants": {"ml": {"gpu": 1}, "owner": {"gpu": 1}}}
     run = changed["tfk8s:trainingJobs"]["digits"]
     run |= {"version": VERSION, "gpus": GPUS, "args": {"epochs": 30, "checkpointSteps": EVERY}}
     changed["tfk8s:models"]["digits"]["tracks"]["stable"]["version"] = VERSION
@@ -113,7 +113,7 @@ def step(model: str) -> int:
 
 def owners_job() -> Any:
     """A Job within its tenant's own share, that never ends by itself."""
-    asked = {"cpu": "100m", "memory": "32Mi", "nvidia.com/gpu": "2"}
+    asked = {"cpu": "100m", "memory": "32Mi", "nvidia.com/gpu": "1"}
     container = {
         "name": "pause",
         "image": paths.PAUSE_IMAGE,
