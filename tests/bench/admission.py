@@ -97,7 +97,7 @@ def _configuration(certificates: Path) -> Mapping[str, Any]:
         "webhook": {"host": paths.LOOPBACK, "port": WEBHOOK_PORT, "certDir": str(certificates)},
         "leaderElection": {"leaderElect": False},
         "internalCertManagement": {"enable": False},
-        # Default of later versions; with 20 requests a second, the one of this, it falls behind a few Jobs a second.
+        # Default of later versions; the 20 requests a second of this one are too few for some Jobs a second.
         "clientConnection": {"qps": 300, "burst": 500},
         # An aggregated API server, which would want certificates of its own.
         "featureGates": {"VisibilityOnDemand": False},
