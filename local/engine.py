@@ -208,6 +208,8 @@ class Watched:
         self.warnings: list[str] = []
         self._errors: list[str] = []
         self._under_way: dict[str, str] = {}
+        self._said: dict[str, str] = {}
+        """What those under way last said that they wait for."""
         self._done = 0
         self._progress = progress
 
@@ -224,9 +226,10 @@ class Watched:
         elif event.diagnostic_event is not None:
             self._diagnose(event.diagnostic_event)
         if self._under_way:
-            waiting = list(self._under_way.values())
-            more = f" and {len(waiting) - 1} more" if len(waiting) > 1 else ""
-            self._progress(f"{self._done} done, waiting for {waiting[0]}{more}")
+            urn = next((urn for urn in reversed(self._said) if urn in self._under_way), next(iter(self._under_way)))
+            more = f" and {len(self._under_way) - 1} more" if len(self._under_way) > 1 else ""
+            why = f" ({self._said[urn]})" if urn in self._said else ""
+            self._progress(f"{self._done} done, waiting for {self._under_way[urn]}{why}{more}")
 
     def failure(self) -> str:
         """The errors of the run, each once; all of one resource together, in the order in which they were said."""
@@ -248,8 +251,11 @@ class Watched:
             self._errors.append(line)
         elif diagnostic.severity == "warning" and "from $PATH" not in text:  # where plugins come from is our doing
             self.warnings.append(line)
-        elif diagnostic.ephemeral and text:
-            self._progress(line)
+        elif diagnostic.ephemeral:
+            # An empty text takes the last one back; a new one comes last.
+            self._said.pop(diagnostic.urn or "", None)
+            if text:
+                self._said[diagnostic.urn or ""] = text
 
 
 def _is_object(resource_type: str) -> bool:

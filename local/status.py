@@ -40,11 +40,13 @@ def show(console: Console) -> None:
             answer.raise_for_status()
             return cast("list[Object]", answer.json()["items"])
 
-        console.print(_runs(items("/apis/batch/v1/jobs"), container_restarts(items("/api/v1/pods"))))
+        queued = client.get("/apis/kueue.x-k8s.io/v1beta2/workloads")
+        waiting = queue_reasons(queued.json()["items"]) if queued.is_success else {}
+        console.print(_runs(items("/apis/batch/v1/jobs"), container_restarts(items("/api/v1/pods")), waiting))
         console.print(_models(items("/apis/apps/v1/deployments")))
 
 
-def _runs(jobs: Iterable[Object], restarted: Mapping[tuple[str, str], int]) -> Table:
+def _runs(jobs: Iterable[Object], restarted: Mapping[tuple[str, str], int], waiting: Mapping[str, str]) -> Table:
     table = Table(
         "tenant",
         "run",
@@ -61,6 +63,8 @@ def _runs(jobs: Iterable[Object], restarted: Mapping[tuple[str, str], int]) -> T
         conditions = [one for one in job["status"].get("conditions", []) if one["status"] == "True"]
         ended = next((one for one in conditions if one["type"] in {"Complete", "Failed"}), None)
         state = f"{ended['type']} {ended.get('reason', '')}".strip() if ended else "running"
+        if ended is None and job["spec"].get("suspend"):
+            state = f"queued: {waiting.get(job['metadata']['uid'], 'not looked at yet')}"
         run = _name(job)
         shown = course(_progress(job), restarted.get(run, 0), running=ended is None)
         table.add_row(*run, state, *shown, str(job["status"].get("failed", 0)))
@@ -82,6 +86,16 @@ def course(progress: Progress | None, containers: int, *, running: bool) -> tupl
     left = "" if seconds is None else str(timedelta(seconds=round(seconds)))
     # The run counts every new start of it, but cannot count those that ended before it could write.
     return f"{progress.epoch}/{progress.epochs}", loss, left, str(max(progress.restarts, containers))
+
+
+def queue_reasons(workloads: Iterable[Object]) -> dict[str, str]:
+    """Why Jobs are not admitted, by their uid, in Kueue's words."""
+    return {
+        workload["metadata"].get("labels", {}).get("kueue.x-k8s.io/job-uid", ""): condition["message"]
+        for workload in workloads
+        for condition in workload.get("status", {}).get("conditions", [])
+        if condition["type"] == "QuotaReserved" and condition["status"] == "False"
+    }
 
 
 def container_restarts(pods: Iterable[Object]) -> dict[tuple[str, str], int]:

@@ -7,6 +7,7 @@ pin builds beside the old one and an unchanged one starts at once.
 import contextlib
 import fcntl
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -90,6 +91,13 @@ KWOK = GoModule(
     version_ldflags=lambda v: f"-X sigs.k8s.io/kwok/pkg/consts.Version={v.removeprefix('v')}",
 )
 
+KUEUE = GoModule(
+    name="kueue",
+    main="sigs.k8s.io/kueue",
+    packages=("tool",),
+    version_ldflags=lambda v: f"-X sigs.k8s.io/kueue/pkg/version.GitVersion={v}",
+)
+
 
 def kubernetes(progress: Progress) -> Path:
     """Directory with the binaries of the control plane, kubelet, kube-proxy, coredns and metrics-server."""
@@ -105,6 +113,26 @@ def pulumi(progress: Progress) -> Path:
 def kwok(progress: Progress) -> Path:
     """The `kwok` command, which plays nodes and their pods; only benchmarks need it."""
     return build(KWOK, progress) / "kwok"
+
+
+def kueue(progress: Progress) -> Path:
+    """The `kueue` command, which admits queued Jobs; only benchmarks need it."""
+    return build(KUEUE, progress) / "kueue"
+
+
+def sources(module: GoModule, progress: Progress) -> Path:
+    """The published files of the module's `main`, at its pinned version, downloaded if they are not in the cache.
+
+    Raises:
+        LocalError: They could not be downloaded, with what the Go command said.
+    """
+    command = [str(go_command(progress)), "mod", "download", "-json", module.main]
+    done = subprocess.run(
+        command, cwd=module.directory, env=go_environment(), capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise LocalError(f"{module.main} {module.version} could not be downloaded:\n{done.stdout}{done.stderr}")
+    return Path(json.loads(done.stdout)["Dir"])
 
 
 def build(module: GoModule, progress: Progress) -> Path:

@@ -123,7 +123,8 @@ LARGE = (Fleet(replicas=800, surge="25%", cold_start=60),)
 
 @pytest.fixture(scope="module")
 def client(cluster: None, tmp_path_factory: pytest.TempPathFactory) -> Generator[httpx.Client]:
-    with connect(credentials.ADMIN) as client, pretend.nodes(client, NODES, tmp_path_factory.mktemp("kwok") / "log"):
+    log = tmp_path_factory.mktemp("kwok") / "log"
+    with connect(credentials.ADMIN) as client, pretend.nodes(client, [{"fleet": "all"}] * NODES, log):
         yield client
 
 
@@ -149,13 +150,15 @@ def case(fleet: Fleet) -> Case:
     # As if the autoscaler had scaled it already: it has no metrics of pods that do not exist, and leaves them alone.
     deployment["spec"] |= {
         "replicas": fleet.replicas,
-        "template": pretend.on_pretend_nodes(deployment["spec"]["template"], cold_start=0),
+        "template": pretend.on_pretend_nodes(deployment["spec"]["template"], {pretend.COLD_START: "0"}),
     }
     return Case(
         fleet=fleet,
         plan=examine(fleet.words("6s"), TODAY).plan.models[fleet.name],
         manifests=manifests,
-        changed=pretend.on_pretend_nodes(only_deployment(changed)["spec"]["template"], fleet.cold_start),
+        changed=pretend.on_pretend_nodes(
+            only_deployment(changed)["spec"]["template"], {pretend.COLD_START: str(fleet.cold_start)}
+        ),
     )
 
 

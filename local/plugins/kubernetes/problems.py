@@ -142,11 +142,15 @@ class Problems:
     def _events(self, live: Object, pods: set[str | None]) -> list[tuple[str, str]]:
         makers = self._makers(live)
         about = {dig(live, "metadata", "uid"), *makers, *pods}
+        # Kueue gives reasons in events of the Workload that it makes of a Job, `job-<name>-<hash>`.
+        waits = live.get("kind") == "Job" and dig(live, "spec", "suspend") is True
+        workload = re.compile(rf"job-{re.escape(dig(live, 'metadata', 'name') or '')}-[0-9a-f]+")
         url = f"/api/v1/namespaces/{_namespace(live)}/events"
         found: list[tuple[str, str]] = []
         for event in self._client.collection(url, fieldSelector="type=Warning"):
             involved, reason = mapping(event, "involvedObject"), event.get("reason", "")
-            if involved.get("uid") not in about or reason in TOLD_BY_STATUS:
+            queued = waits and involved.get("kind") == "Workload" and workload.fullmatch(involved.get("name", ""))
+            if (involved.get("uid") not in about and not queued) or reason in TOLD_BY_STATUS:
                 continue
             text = f"[{reason}] {event.get('message', '')}"
             if reason == "FailedCreate":

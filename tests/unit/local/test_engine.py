@@ -60,3 +60,23 @@ def test_progress_names_what_is_waited_for_and_not_what_stays_the_same() -> None
     assert not lines
     watched.on_event(started("kubernetes:batch/v1:Job", "digits-v1"))
     assert lines == ["0 done, waiting for Job digits-v1"]
+
+
+def test_progress_says_what_the_last_one_to_speak_waits_for_until_it_takes_that_back() -> None:
+    def says(text: str, name: str) -> events.EngineEvent:
+        urn = f"urn:pulumi:local::tfk8s::kubernetes:batch/v1:Job::{name}"
+        said = events.DiagnosticEvent(message=text, color="never", severity="info#err", urn=urn, ephemeral=True)
+        return events.EngineEvent(sequence=1, timestamp=0, diagnostic_event=said)
+
+    lines: list[str] = []
+    watched = Watched(lines.append)
+    for name in ("digits-v1", "digits-v2"):
+        watched.on_event(started("kubernetes:batch/v1:Job", name))
+    watched.on_event(says("1 active", "digits-v1"))
+    watched.on_event(says("suspended", "digits-v2"))
+    watched.on_event(says("", "digits-v2"))
+    assert lines[2:] == [
+        "0 done, waiting for Job digits-v1 (1 active) and 1 more",
+        "0 done, waiting for Job digits-v2 (suspended) and 1 more",
+        "0 done, waiting for Job digits-v1 (1 active) and 1 more",
+    ]

@@ -21,9 +21,14 @@ LABELS = {"app.kubernetes.io/name": "digits", "app.kubernetes.io/version": "3"}
 
 
 def job(**state: object) -> Object:
-    declared = {DEFINITION_ANNOTATION: PROGRESS.definition}
-    metadata = {"namespace": "ml", "name": "digits-v3", "labels": LABELS, "annotations": declared}
-    return {"metadata": metadata, "status": state}
+    metadata = {
+        "namespace": "ml",
+        "name": "digits-v3",
+        "labels": LABELS,
+        "annotations": {DEFINITION_ANNOTATION: PROGRESS.definition},
+        "uid": "job-uid",
+    }
+    return {"metadata": metadata, "spec": {}, "status": state}
 
 
 def pod(run: str, *restarts: int) -> Object:
@@ -43,7 +48,7 @@ def screen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Console:
 
 
 def shown(screen: Console, run: Object, restarted: dict[tuple[str, str], int]) -> str:
-    screen.print(status._runs([run], restarted))  # pyright: ignore[reportPrivateUsage] - the table without a cluster
+    screen.print(status._runs([run], restarted, {}))  # pyright: ignore[reportPrivateUsage] - the table without a cluster
     return screen.export_text().splitlines()[-2]
 
 
@@ -97,3 +102,20 @@ def test_without_a_cluster_it_says_how_to_start_one(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(lifecycle, "status", list)
     with pytest.raises(LocalError, match="make up"):
         status.show(Console(record=True))
+
+
+def test_a_run_that_waits_in_a_queue_says_for_what(screen: Console) -> None:
+    def workload(uid: str, reserved: str, message: str) -> Object:
+        conditions = [{"type": "QuotaReserved", "status": reserved, "message": message}]
+        return {"metadata": {"labels": {"kueue.x-k8s.io/job-uid": uid}}, "status": {"conditions": conditions}}
+
+    waiting = status.queue_reasons(
+        [workload("other-uid", "True", "admitted"), workload("job-uid", "False", "insufficient unused quota")]
+    )
+    assert waiting == {"job-uid": "insufficient unused quota"}
+    screen.print(status._runs([{**job(), "spec": {"suspend": True}}], {}, waiting))  # pyright: ignore[reportPrivateUsage] - the table without a cluster
+    assert "queued: insufficient unused quota" in screen.export_text()
+
+
+def test_a_workload_that_kueue_has_not_looked_at_has_no_reason() -> None:
+    assert status.queue_reasons([{"metadata": {"labels": {"kueue.x-k8s.io/job-uid": "job-uid"}}}]) == {}

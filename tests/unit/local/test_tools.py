@@ -8,6 +8,7 @@ from local import paths, tools
 from local.progress import LocalError
 from local.tools import (
     KUBERNETES,
+    KUEUE,
     KWOK,
     PULUMI,
     GoModule,
@@ -64,7 +65,7 @@ def test_hash_changes_with_every_part_of_what_is_built() -> None:
     assert build_hash({"go.sum": b"b", "go.mod": b"a"}, ["-trimpath"]) == base
 
 
-@pytest.mark.parametrize("module", [KUBERNETES, KWOK, PULUMI], ids=lambda module: module.name)
+@pytest.mark.parametrize("module", [KUBERNETES, KUEUE, KWOK, PULUMI], ids=lambda module: module.name)
 def test_builds_change_no_pins_and_name_no_paths_of_this_machine(module: GoModule) -> None:
     assert {"-mod=readonly", "-trimpath"} <= set(module.flags())
     assert (module.directory / "go.sum").exists()

@@ -156,3 +156,11 @@ def test_one_problem_of_several_pods_is_told_once(api: FakeApi) -> None:
 def test_kinds_without_pods_ask_nothing(api: FakeApi) -> None:
     assert Problems(api.client).look({"kind": "ResourceQuota"}) is None
     assert api.requests == []
+
+
+def test_a_suspended_job_is_told_what_its_queue_lacks_and_a_running_one_is_not(api: FakeApi) -> None:
+    for name, message in (("job-j-1a2b3", "insufficient unused quota"), ("job-j-k-1a2b3", "another Job's")):
+        api.objects[f"/api/v1/namespaces/n/events/{name}"] = an_event(name, "Pending", message, "Workload", name)
+    queued = {**JOB, "spec": {**JOB["spec"], "suspend": True}}
+    assert Problems(api.client).look(queued) == "[Pending] insufficient unused quota"
+    assert Problems(api.client).look(JOB) is None
