@@ -10,6 +10,9 @@ from infra.failure import failure_of
 from infra.kubeconfig import ClusterError, find_access
 from infra.settings.platform import ClusterSettings
 
+OTHERS_SECONDS = 3.0
+"""In which the Jobs of a stack are registered once the first of them has failed."""
+
 
 def told(cluster: ClusterSettings, namespace: str, name: str, fix: str) -> pulumi.ResourceHookBinding | None:
     """Hooks of a Job that tell what its provider did not say of a failure, and what to do.
@@ -29,16 +32,19 @@ def told(cluster: ClusterSettings, namespace: str, name: str, fix: str) -> pulum
         return None
 
     async def tell(args: pulumi.ErrorHookArgs) -> bool:
+        # Once it has the answer, the engine begins nothing more, and what else fails is to say so in this update too.
+        others = asyncio.create_task(asyncio.sleep(OTHERS_SECONDS))
         try:
-            # In a thread: the program is to go on, so that everything that fails gets to say so in one update.
             failure = await asyncio.to_thread(failure_of, access, namespace, name, args.errors[0])
         except ClusterError as error:
             pulumi.log.warn(f"{name}: nobody could be asked why it failed: {error}")
+            await others
             return False
         lines = [*failure.untold, *([fix] if failure.is_final else [])]
         if lines:
             # Without the resource: what is told of one is shown only once it is registered.
             pulumi.log.error(f"{name}: " + "\n    ".join(lines))
+        await others
         return False  # the engine is not to try again
 
     return pulumi.ResourceHookBinding(on_error=[pulumi.ErrorHook(f"{name}-failure", tell)])

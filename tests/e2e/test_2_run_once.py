@@ -127,7 +127,7 @@ def restored_store(tmp_path: Path) -> None:
     for entry in copy.iterdir():
         if entry.name.isdigit():
             subprocess.run(["cp", "-a", str(entry), str(MODEL)], check=True)
-    assert [entry.name for entry in MODEL.iterdir()] == ["1"], "without progress, curves and checkpoints"
+    assert all(entry.name.isdigit() for entry in MODEL.iterdir()), "without progress, curves and checkpoints"
 
 
 @pytest.mark.usefixtures("restored_store")

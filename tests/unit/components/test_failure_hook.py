@@ -35,6 +35,7 @@ def screen(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     def access(*_: object) -> Access:
         return ACCESS
 
+    monkeypatch.setattr(failure, "OTHERS_SECONDS", 0.0)
     monkeypatch.setattr(pulumi.log, "error", error)
     monkeypatch.setattr(pulumi.log, "warn", warn)
     monkeypatch.setattr(pulumi, "ErrorHook", unregistered)
