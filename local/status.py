@@ -1,6 +1,6 @@
 """`make status`: what the embedded cluster and the stack on it are doing."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 from typing import cast
 
@@ -42,11 +42,14 @@ def show(console: Console) -> None:
 
         queued = client.get("/apis/kueue.x-k8s.io/v1beta2/workloads")
         waiting = queue_reasons(queued.json()["items"]) if queued.is_success else {}
-        console.print(_runs(items("/apis/batch/v1/jobs"), container_restarts(items("/api/v1/pods")), waiting))
+        jobs = items("/apis/batch/v1/jobs")
+        console.print(_runs(jobs, container_restarts(items("/api/v1/pods"))))
+        for line in queue_lines(jobs, waiting):
+            console.print(line, markup=False, highlight=False)
         console.print(_models(items("/apis/apps/v1/deployments")))
 
 
-def _runs(jobs: Iterable[Object], restarted: Mapping[tuple[str, str], int], waiting: Mapping[str, str]) -> Table:
+def _runs(jobs: Iterable[Object], restarted: Mapping[tuple[str, str], int]) -> Table:
     table = Table(
         "tenant",
         "run",
@@ -60,15 +63,24 @@ def _runs(jobs: Iterable[Object], restarted: Mapping[tuple[str, str], int], wait
         title_justify="left",
     )
     for job in jobs:
-        conditions = [one for one in job["status"].get("conditions", []) if one["status"] == "True"]
-        ended = next((one for one in conditions if one["type"] in {"Complete", "Failed"}), None)
+        ended = _ended(job)
         state = f"{ended['type']} {ended.get('reason', '')}".strip() if ended else "running"
-        if ended is None and job["spec"].get("suspend"):
-            state = f"queued: {waiting.get(job['metadata']['uid'], 'not looked at yet')}"
+        if _is_queued(job):
+            state = "queued"
         run = _name(job)
         shown = course(_progress(job), restarted.get(run, 0), running=ended is None)
         table.add_row(*run, state, *shown, str(job["status"].get("failed", 0)))
     return table
+
+
+def _ended(job: Object) -> Object | None:
+    """The condition by which it has ended."""
+    conditions = [one for one in job["status"].get("conditions", []) if one["status"] == "True"]
+    return next((one for one in conditions if one["type"] in {"Complete", "Failed"}), None)
+
+
+def _is_queued(job: Object) -> bool:
+    return _ended(job) is None and bool(job["spec"].get("suspend"))
 
 
 def course(progress: Progress | None, containers: int, *, running: bool) -> tuple[str, str, str, str]:
@@ -96,6 +108,14 @@ def queue_reasons(workloads: Iterable[Object]) -> dict[str, str]:
         for condition in workload.get("status", {}).get("conditions", [])
         if condition["type"] == "QuotaReserved" and condition["status"] == "False"
     }
+
+
+def queue_lines(jobs: Iterable[Object], waiting: Mapping[str, str]) -> Iterator[str]:
+    """What is too long for the table: why each queued run waits, `waiting` by its uid."""
+    for job in jobs:
+        if _is_queued(job):
+            reason = waiting.get(job["metadata"]["uid"], "its queue has not looked at it yet")
+            yield f"{_name(job)[1]} is queued: {reason}"
 
 
 def container_restarts(pods: Iterable[Object]) -> dict[tuple[str, str], int]:

@@ -48,7 +48,7 @@ def screen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Console:
 
 
 def shown(screen: Console, run: Object, restarted: dict[tuple[str, str], int]) -> str:
-    screen.print(status._runs([run], restarted, {}))  # pyright: ignore[reportPrivateUsage] - the table without a cluster
+    screen.print(status._runs([run], restarted))  # pyright: ignore[reportPrivateUsage] - the table without a cluster
     return screen.export_text().splitlines()[-2]
 
 
@@ -104,7 +104,7 @@ def test_without_a_cluster_it_says_how_to_start_one(monkeypatch: pytest.MonkeyPa
         status.show(Console(record=True))
 
 
-def test_a_run_that_waits_in_a_queue_says_for_what(screen: Console) -> None:
+def test_a_run_that_waits_in_a_queue_says_for_what() -> None:
     def workload(uid: str, reserved: str, message: str) -> Object:
         conditions = [{"type": "QuotaReserved", "status": reserved, "message": message}]
         return {"metadata": {"labels": {"kueue.x-k8s.io/job-uid": uid}}, "status": {"conditions": conditions}}
@@ -113,8 +113,8 @@ def test_a_run_that_waits_in_a_queue_says_for_what(screen: Console) -> None:
         [workload("other-uid", "True", "admitted"), workload("job-uid", "False", "insufficient unused quota")]
     )
     assert waiting == {"job-uid": "insufficient unused quota"}
-    screen.print(status._runs([{**job(), "spec": {"suspend": True}}], {}, waiting))  # pyright: ignore[reportPrivateUsage] - the table without a cluster
-    assert "queued: insufficient unused quota" in screen.export_text()
+    jobs = [job(), {**job(), "spec": {"suspend": True}}]
+    assert list(status.queue_lines(jobs, waiting)) == ["digits-v3 is queued: insufficient unused quota"]
 
 
 def test_a_workload_that_kueue_has_not_looked_at_has_no_reason() -> None:
