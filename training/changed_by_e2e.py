@@ -1,0 +1,1 @@
+"""Makes the image another one."""
