@@ -154,7 +154,7 @@ def test_the_default_price_card_is_opencosts() -> None:
     assert str(plan().models["digits"].price_per_hour_min) == "0.97 USD"
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.integers(0, 500), st.integers(1, 20) | st.integers(1, 100).map("{}%".format), st.integers(1, 9))
 def test_the_most_replicas_that_fit_do_fit_and_one_more_does_not(pods: int, max_surge: int | str, least: int) -> None:
     changes = ("models.digits.rollout", {"maxSurge": max_surge}), ("models.digits.autoscaling.minReplicas", least)

@@ -73,7 +73,7 @@ def test_a_step_within_the_tolerance_moves_nothing() -> None:
     assert replicas(rise(10, 20, usual=70, step=78)) == [10, 12]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.integers(1, 40), st.integers(1, 400), st.integers(20, 90), st.integers(1, 3000), st.integers(0, 3000))
 def test_every_round_grows_within_what_use_allows_and_ends_at_the_need(
     least: int, more: int, target: int, usual: int, jump: int
@@ -90,7 +90,7 @@ def test_every_round_grows_within_what_use_allows_and_ends_at_the_need(
     assert climb.replicas_after == least + more or end >= (usual + jump) * 1000
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.integers(0, 5000))
 def test_one_more_retry_waits_twice_as_long_up_to_six_minutes(retries: int) -> None:
     wait = backoff(retries + 1).seconds - backoff(retries).seconds

@@ -59,7 +59,7 @@ def test_a_budget_in_another_currency_is_refused() -> None:
     assert finding.message == "the budget is in USD, policy.prices are in EUR"
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.integers(1, 60), st.decimals(1, 60_000, places=2), st.integers(1, 500))
 def test_what_is_proposed_meets_the_budget(most: int, amount: Decimal, hours: int) -> None:
     changes = [PRICES, ROOMY, ("models.digits.autoscaling.maxReplicas", most)]

@@ -224,7 +224,7 @@ def test_a_run_without_retries_may_be_as_short_as_it_likes() -> None:
     assert found(("trainingJobs.digits.deadline", "1s"), ("trainingJobs.digits.backoffLimit", 0)) == ()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.integers(1, 200), st.integers(1, 80_000))
 def test_the_proposed_number_of_retries_fits_and_is_the_largest(limit: int, deadline: int) -> None:
     given_deadline = ("trainingJobs.digits.deadline", f"{deadline}s")

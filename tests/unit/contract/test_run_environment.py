@@ -14,7 +14,7 @@ DEFINITION = RunDefinition(args={"epochs": 12}, seed=7, gpus=2)
 RUN = RunEnvironment(model="digits", version=3, definition=DEFINITION, gpu_mode="pretend", image="train@sha256:1")
 
 
-@settings(max_examples=50)
+@settings(max_examples=20)
 @given(st.dictionaries(st.text(), SCALARS), st.integers(0, 9), st.none() | st.text())
 def test_canonical_text_reads_back_as_the_same_definition(
     args: dict[str, Scalar], seed: int, data_version: str | None

@@ -75,13 +75,13 @@ def test_a_number_in_the_environment_is_no_quantity() -> None:
     assert kinds_of(pod("1"), pod("1000m")) == {"spec.env[0].value": "UPDATE"}
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(OBJECTS)
 def test_nothing_differs_from_itself(one: dict[str, Any]) -> None:
     assert plain_changes(one, json.loads(json.dumps(one))) == ()
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(OBJECTS, OBJECTS)
 def test_each_difference_is_found_once_and_nothing_else(before: dict[str, Any], after: dict[str, Any]) -> None:
     found = plain_changes(before, after)
@@ -91,14 +91,14 @@ def test_each_difference_is_found_once_and_nothing_else(before: dict[str, Any], 
     assert _patched(before, found) == after
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(OBJECTS, OBJECTS)
 def test_changes_the_other_way_are_the_same_places(before: dict[str, Any], after: dict[str, Any]) -> None:
     there, back = plain_changes(before, after), plain_changes(after, before)
     assert {change.path for change in there} == {change.path for change in back}
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(OBJECTS, OBJECTS)
 def test_what_is_ignored_stays_as_it_was_and_nothing_else_does(before: dict[str, Any], after: dict[str, Any]) -> None:
     kept = keeping(before, after, ["a"])

@@ -156,7 +156,7 @@ places = st.sampled_from([
 ])  # fmt: skip
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.dictionaries(places, anything, min_size=1, max_size=3))
 def test_any_words_are_read_to_the_end(values: dict[str, object]) -> None:
     words = sound()

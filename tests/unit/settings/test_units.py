@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from infra.settings import Duration, Money, Percent, Quantity
 
-few = settings(max_examples=50, deadline=None)
+few = settings(max_examples=20, deadline=None)
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ def digits() -> Digits:
     return load()
 
 
-@settings(max_examples=50)
+@settings(max_examples=20)
 @given(st.integers(0, 10**9))
 def test_an_example_stays_in_its_part(index: int) -> None:
     assert part_of(index) == part_of(index)

@@ -1,1 +1,0 @@
-"""Makes the image another one."""
