@@ -13,7 +13,7 @@ from local import paths
 from local.cluster import credentials
 from local.cluster.api import connect
 from tests.bench import admission
-from tests.e2e.platform import Done, Platform, make, until, words
+from tests.e2e.platform import Done, Platform, idle_container, make, until, words
 
 VERSION = 90
 RUN, SECOND, THIRD = f"digits-v{VERSION}", "second-v1", "third-v1"
@@ -114,18 +114,7 @@ def step(model: str) -> int:
 def owners_job() -> Any:
     """A Job within its tenant's own share, that never ends by itself."""
     asked = {"cpu": "100m", "memory": "32Mi", "nvidia.com/gpu": "1"}
-    container = {
-        "name": "pause",
-        "image": paths.PAUSE_IMAGE,
-        "resources": {"requests": asked, "limits": asked},
-        "securityContext": {
-            "runAsNonRoot": True,
-            "runAsUser": 10001,
-            "allowPrivilegeEscalation": False,
-            "capabilities": {"drop": ["ALL"]},
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
-    }
+    container = idle_container("pause", asked)
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",

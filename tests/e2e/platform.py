@@ -132,6 +132,22 @@ def until(what: str, seconds: float, condition: Any) -> None:
         time.sleep(1)
 
 
+def idle_container(name: str, amounts: Mapping[str, str]) -> dict[str, Any]:
+    """A container that asks for these amounts, does nothing and never ends, as `restricted` wants it."""
+    return {
+        "name": name,
+        "image": paths.PAUSE_IMAGE,
+        "resources": {"requests": amounts, "limits": amounts},
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": 10001,
+            "allowPrivilegeEscalation": False,
+            "capabilities": {"drop": ["ALL"]},
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+    }
+
+
 def first_process(*variables: str) -> int:
     """This machine's id of the first process of a container with these `NAME=value`; 0 while there is none."""
     wanted = {variable.encode() for variable in variables}

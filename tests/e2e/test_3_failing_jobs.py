@@ -15,7 +15,7 @@ import pytest
 from contract.store import versions
 from infra.failure import ANNOTATION
 from local import paths
-from tests.e2e.platform import Done, Platform, words
+from tests.e2e.platform import Done, Platform, idle_container, words
 
 DEADLINE_SECONDS = 25
 LATEST_SECONDS = 30
@@ -100,18 +100,7 @@ def gpus_taken(platform: Platform) -> Generator[None]:
     """Somebody else's pod takes every GPU of the quota, which the sums of the stack file cannot know."""
     assert platform.up(stack({})).status == 0
     amounts = {"cpu": "10m", "memory": "16Mi", "nvidia.com/gpu": "8"}
-    container: Any = {
-        "name": "hog",
-        "image": paths.PAUSE_IMAGE,
-        "resources": {"requests": amounts, "limits": amounts},
-        "securityContext": {
-            "runAsNonRoot": True,
-            "runAsUser": 10001,
-            "allowPrivilegeEscalation": False,
-            "capabilities": {"drop": ["ALL"]},
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
-    }
+    container = idle_container("hog", amounts)
     pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "hog"}, "spec": {"containers": [container]}}
     assert platform.post("/api/v1/namespaces/ml/pods", pod).status_code == 201
     yield

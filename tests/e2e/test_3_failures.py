@@ -6,7 +6,7 @@ import pytest
 
 from contract.store import versions
 from local import paths
-from tests.e2e.platform import Platform, make, words
+from tests.e2e.platform import Platform, idle_container, make, words
 
 
 @pytest.fixture(autouse=True)
@@ -38,18 +38,7 @@ def test_a_failed_run_says_why_fails_again_and_runs_again_with_the_next_attempt(
 
 
 def test_the_quota_is_real_and_its_refusal_reaches_the_user(platform: Platform) -> None:
-    container: Any = {
-        "name": "hog",
-        "image": paths.PAUSE_IMAGE,
-        "resources": {"requests": {"cpu": "3", "memory": "1Mi"}, "limits": {"cpu": "3", "memory": "1Mi"}},
-        "securityContext": {
-            "runAsNonRoot": True,
-            "runAsUser": 10001,
-            "allowPrivilegeEscalation": False,
-            "capabilities": {"drop": ["ALL"]},
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
-    }
+    container = idle_container("hog", {"cpu": "3", "memory": "1Mi"})
     pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "hog"}, "spec": {"containers": [container]}}
     assert platform.post("/api/v1/namespaces/ml/pods", pod).status_code == 201
     try:
