@@ -32,8 +32,9 @@ SETTINGS = (
 LOAD, SEED, MEAN_RUNS = 0.9, 3, 6
 """Of the trace that is replayed: what it offers in the long run, and how many mean runs long jobs come."""
 MOST_SECONDS = 500
-ALLOWED = 0.25
-"""Largest difference of measured and simulated 90th percentile: mean runs, or a share of it where it is above one."""
+ALLOWED = 0.15
+"""Largest difference of measured and simulated mean wait, in mean runs. Their 90th percentile is the wait of one job of
+48, which one stop more or less moves by half a mean run."""
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +105,11 @@ def test_waits_in_the_cluster_are_those_of_the_simulation(stages: list[Stage]) -
     print("", HEADER, *(one.row() for one in compared), sep="\n", flush=True)
     assert not left
     for one in compared:
-        assert abs(one.measured_tail - one.simulated_tail) <= max(ALLOWED, ALLOWED * one.simulated_tail), one.row()
+        assert abs(mean(one.measured) - mean(one.simulated)) <= ALLOWED, one.row()
+    tails = {one.setting: one.measured_tail for one in compared}
+    for gpus in (16, 32):
+        apart, pooled = (Setting(gpus=gpus, pooled=one, placement="packed") for one in (False, True))
+        assert tails[pooled] < tails[apart]
 
 
 HEADER = (
