@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Final, cast
 
+from contract.document import fields_of
 from contract.manifest import FileEntry, Manifest, ManifestError
 
 SCHEMA_VERSION: Final = 1
@@ -149,16 +150,9 @@ class Comparison:
             ComparisonError: It is none, or one of another schema.
         """
         try:
-            document = cast("object", json.loads(text))
+            fields = fields_of(text, SCHEMA_VERSION)
         except ValueError as error:
-            raise ComparisonError(f"not JSON: {error}") from None
-        if not isinstance(document, dict):
-            raise ComparisonError("must be a JSON object")
-        fields = cast("dict[str, object]", document)
-        if fields.get("schemaVersion") != SCHEMA_VERSION:
-            raise ComparisonError(
-                f"schemaVersion is {fields.get('schemaVersion')!r}; this program reads {SCHEMA_VERSION}"
-            )
+            raise ComparisonError(str(error)) from None
         try:
             published, again = (Manifest.parse(json.dumps(fields.get(key))) for key in ("published", "again"))
         except ManifestError as error:

@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import PurePosixPath
 from typing import Final, cast
 
+from contract.document import fields_of
 from contract.run import RunDefinition, RunError
 
 MANIFEST: Final = "manifest.json"
@@ -84,16 +85,9 @@ class Manifest:
             ManifestError: Not JSON, another schema, a key missing or of a wrong type, or a path leaving the version.
         """
         try:
-            document = cast("object", json.loads(text))
-        except ValueError as error:  # UnicodeDecodeError is one too
-            raise ManifestError(f"not JSON: {error}") from None
-        if not isinstance(document, dict):
-            raise ManifestError("must be a JSON object")
-        fields = cast("dict[str, object]", document)
-        if fields.get("schemaVersion") != SCHEMA_VERSION:
-            raise ManifestError(
-                f"schemaVersion is {fields.get('schemaVersion')!r}; this program reads {SCHEMA_VERSION}"
-            )
+            fields = fields_of(text, SCHEMA_VERSION)
+        except ValueError as error:
+            raise ManifestError(str(error)) from None
         try:
             definition = RunDefinition.of(fields.get("definition"))
         except RunError as error:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, cast
 
+from contract.document import fields_of
 from contract.files import flush_one
 from contract.run import RunDefinition, RunError, Scalar
 from contract.sweep import METRICS
@@ -121,14 +122,9 @@ class SweepResult:
             ResultError: Not JSON, another schema, or a key missing or of a wrong type.
         """
         try:
-            document = cast("object", json.loads(text))
-        except ValueError as error:  # UnicodeDecodeError is one too
-            raise ResultError(f"not JSON: {error}") from None
-        if not isinstance(document, dict):
-            raise ResultError("must be a JSON object")
-        fields = cast("dict[str, object]", document)
-        if fields.get("schemaVersion") != SCHEMA_VERSION:
-            raise ResultError(f"schemaVersion is {fields.get('schemaVersion')!r}; this program reads {SCHEMA_VERSION}")
+            fields = fields_of(text, SCHEMA_VERSION)
+        except ValueError as error:
+            raise ResultError(str(error)) from None
         try:
             definition = RunDefinition.of(fields.get("definition"))
         except RunError as error:
