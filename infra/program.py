@@ -29,6 +29,7 @@ from infra.components import (
     TenantArgs,
     TensorBoard,
     TensorBoardArgs,
+    TrainingArgs,
     TrainingJob,
     TrainingJobArgs,
 )
@@ -142,38 +143,28 @@ class _Platform:
 
     def _run(self, name: str) -> TrainingJob:
         settings, plan = self.settings.training_jobs[name], self.plan.jobs[name]
-        args = TrainingJobArgs(
-            model=name,
-            settings=settings,
-            plan=plan,
-            image=self.training_image.reference,
-            tenant=self.tenants[settings.tenant],
-            store=self.stores[settings.tenant],
-            data=self.data_sets.get((settings.tenant, settings.data_set or "")),
-            gpu=self.settings.gpu,
-            cluster=self.settings.cluster,
-            gpu_memory_fraction=self.plan.gpu_memory_fraction,
-            queue=None if self.pool is None else self.pool.local_queues.get(settings.tenant),
-        )
+        given = self._given(settings.tenant, settings.data_set)
+        args = TrainingJobArgs(model=name, settings=settings, plan=plan, given=given)
         return TrainingJob(plan.run, args, self.options)
 
     def _sweep(self, name: str) -> Sweep:
         settings, plan = self.settings.sweeps[name], self.plan.sweeps[name]
-        args = SweepArgs(
-            sweep=name,
-            settings=settings,
-            definition=sweep_definition(self.settings, name),
-            plan=plan,
+        given = self._given(settings.tenant, sweep_data_set(self.settings, settings))
+        definition = sweep_definition(self.settings, name)
+        args = SweepArgs(sweep=name, settings=settings, definition=definition, plan=plan, given=given)
+        return Sweep(plan.job, args, self.options)
+
+    def _given(self, tenant: str, data_set: str | None) -> TrainingArgs:
+        return TrainingArgs(
             image=self.training_image.reference,
-            tenant=self.tenants[settings.tenant],
-            store=self.stores[settings.tenant],
+            tenant=self.tenants[tenant],
+            store=self.stores[tenant],
             cluster=self.settings.cluster,
-            data=self.data_sets.get((settings.tenant, sweep_data_set(self.settings, settings) or "")),
-            queue=None if self.pool is None else self.pool.local_queues.get(settings.tenant),
+            data=self.data_sets.get((tenant, data_set or "")),
             gpu=self.settings.gpu,
             gpu_memory_fraction=self.plan.gpu_memory_fraction,
+            queue=None if self.pool is None else self.pool.local_queues.get(tenant),
         )
-        return Sweep(plan.job, args, self.options)
 
     def _model(self, name: str) -> ServedModel:
         settings = self.settings.models[name]

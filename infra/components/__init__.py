@@ -10,6 +10,7 @@ from infra.components.served_model import ServedModel, ServedModelArgs
 from infra.components.sweep import Sweep, SweepArgs
 from infra.components.tenant import Tenant, TenantArgs
 from infra.components.tensorboard import TensorBoard, TensorBoardArgs
+from infra.components.training import TrainingArgs
 from infra.components.training_job import TrainingJob, TrainingJobArgs
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "TenantArgs",
     "TensorBoard",
     "TensorBoardArgs",
+    "TrainingArgs",
     "TrainingJob",
     "TrainingJobArgs",
 ]

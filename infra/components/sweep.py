@@ -13,13 +13,11 @@ from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 from contract.sweep import SweepDefinition, SweepEnvironment
 from contract.sweep_result import SweepResult
 from infra.components import failure, labels, pod
-from infra.components.data_set import DataSet
 from infra.components.definition import first_words
-from infra.components.model_store import ModelStore
 from infra.components.sweep_result import kept_result
-from infra.components.tenant import Tenant
 from infra.components.training import (
     STORE,
+    TrainingArgs,
     declared_once,
     disruptions_do_not_count,
     job_metadata,
@@ -27,8 +25,7 @@ from infra.components.training import (
 )
 from infra.finding import Finding
 from infra.plan import SweepPlan
-from infra.settings import GpuSettings, Percent, SweepSettings
-from infra.settings.platform import ClusterSettings
+from infra.settings import SweepSettings
 
 _COMPONENT = "sweep"
 
@@ -45,23 +42,7 @@ class SweepArgs:
     """What every trial must agree on, and the journal in the store too."""
 
     plan: SweepPlan
-    image: pulumi.Input[str]
-    """Reference of the training image; recorded by each trial, not part of what makes it this sweep."""
-
-    tenant: Tenant
-    store: ModelStore
-    cluster: ClusterSettings
-    """Where its pods tell what they found, and who is asked why it failed."""
-
-    data: DataSet | None = None
-    """Mounted beside the store."""
-
-    gpu: GpuSettings | None = None
-    gpu_memory_fraction: Percent | None = None
-    """Share of a device's memory for a pod; None where no device is shared."""
-
-    queue: pulumi.Resource | None = None
-    """As of a run."""
+    given: TrainingArgs
 
 
 class Sweep(pulumi.ComponentResource):
@@ -84,10 +65,10 @@ class Sweep(pulumi.ComponentResource):
         settings, declared = args.settings, args.definition
         first = first_words(name, settings.attempt, declared.canonical(), pulumi.ResourceOptions(parent=self))
         kept = first.apply(lambda text: _same(args.sweep, text, declared))
-        object_labels = labels.searching(_COMPONENT, args.tenant.labels, model=settings.model, job=name)
+        object_labels = labels.searching(_COMPONENT, args.given.tenant.labels, model=settings.model, job=name)
         self.job = Job(
             name,
-            metadata=job_metadata(name, args.tenant, object_labels, kept),
+            metadata=job_metadata(name, args.given.tenant, object_labels, kept),
             spec=JobSpecArgs(
                 completion_mode="Indexed",
                 completions=declared.trials,
@@ -100,31 +81,22 @@ class Sweep(pulumi.ComponentResource):
                 pod_failure_policy=disruptions_do_not_count(),
                 template=PodTemplateSpecArgs(
                     metadata=ObjectMetaArgs(labels=object_labels),
-                    spec=training_pod(
-                        "trial",
-                        args.image,
-                        "training.sweep",
-                        settings=settings,
-                        variables=_variables(args),
-                        gpu=args.gpu,
-                        store=args.store,
-                        data=args.data,
-                    ),
+                    spec=training_pod("trial", "training.sweep", args.given, settings, _variables(args)),
                 ),
             ),
             opts=declared_once(
                 self,
-                after=[*args.tenant.ready, *([args.queue] if args.queue is not None else [])],
+                after=args.given.first,
                 attempt=settings.attempt,
                 timeout=args.plan.timeout,
-                hooks=failure.told(args.cluster, settings.tenant, name, _fix(args)),
+                hooks=failure.told(args.given.cluster, settings.tenant, name, _fix(args)),
             ),
         )
         self.job_name = self.job.metadata.name
         self.result = kept_result(
             name,
-            cluster=args.cluster,
-            namespace=args.tenant.namespace_name,
+            cluster=args.given.cluster,
+            namespace=args.given.tenant.namespace_name,
             job_uid=self.job.metadata.uid,
             opts=pulumi.ResourceOptions(parent=self),
         )
@@ -143,8 +115,8 @@ def _variables(args: SweepArgs) -> Mapping[str, str]:
         name=args.sweep,
         model=args.settings.model,
         definition=args.definition,
-        gpu_mode=args.gpu.mode if args.gpu is not None else "exclusive",
-        gpu_memory_fraction=pod.memory_share(args.gpu_memory_fraction, args.settings.gpus),
+        gpu_mode=args.given.gpu_mode,
+        gpu_memory_fraction=pod.memory_share(args.given.gpu_memory_fraction, args.settings.gpus),
         store=STORE,
     ).to_env()
 

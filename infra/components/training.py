@@ -1,6 +1,7 @@
 """What the Jobs of runs and of sweeps share: how their pods are made, and that one declared does not change."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import pulumi
@@ -24,10 +25,44 @@ from infra.components.data_set import DataSet
 from infra.components.labels import Labels, queued
 from infra.components.model_store import ModelStore
 from infra.components.tenant import SERVICE_ACCOUNT, Tenant
-from infra.settings import Duration, GpuSettings, SweepSettings, TrainingJobSettings
+from infra.settings import Duration, GpuSettings, Percent, SweepSettings, TrainingJobSettings
+from infra.settings.platform import ClusterSettings
 
 STORE: Final = "/store"
 """Where the model store is mounted."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingArgs:
+    """What the Job of a run and that of a sweep are both given."""
+
+    image: pulumi.Input[str]
+    """Reference of the training image; recorded, not part of what makes it this run or sweep."""
+
+    tenant: Tenant
+    store: ModelStore
+    cluster: ClusterSettings
+    """Asked why the Job failed, and what its pods found."""
+
+    data: DataSet | None = None
+    """Mounted beside the store."""
+
+    gpu: GpuSettings | None = None
+    gpu_memory_fraction: Percent | None = None
+    """Share of a device's memory for a pod; None where no device is shared."""
+
+    queue: pulumi.Resource | None = None
+    """The tenant's queue where this stack makes it: made before the Job, and gone after it."""
+
+    @property
+    def gpu_mode(self) -> str:
+        """As the environment of a run says it."""
+        return self.gpu.mode if self.gpu is not None else "exclusive"
+
+    @property
+    def first(self) -> list[pulumi.Resource]:
+        """What must stand before the Job."""
+        return [*self.tenant.ready, *([self.queue] if self.queue is not None else [])]
 
 
 def job_metadata(name: str, tenant: Tenant, own: Labels, definition: pulumi.Output[str]) -> ObjectMetaArgs:
@@ -77,14 +112,11 @@ def disruptions_do_not_count() -> PodFailurePolicyArgs:
 
 def training_pod(
     name: str,
-    image: pulumi.Input[str],
     module: str,
-    *,
+    args: TrainingArgs,
     settings: TrainingJobSettings | SweepSettings,
-    variables: Mapping[str, pulumi.Input[str]],
-    gpu: GpuSettings | None,
-    store: ModelStore,
-    data: DataSet | None,
+    variables: Mapping[str, str],
+    *,
     startup_probe: ProbeArgs | None = None,
     liveness_probe: ProbeArgs | None = None,
     restart_policy: str = "Never",
@@ -94,34 +126,31 @@ def training_pod(
 
     Args:
         name: Of its container.
-        image: Reference of the training image.
         module: What Python runs.
+        args: Its image, store, data and how it gets its GPUs.
         settings: Its resources, GPUs and nodes.
         variables: What it is told.
-        gpu: How it gets its GPUs.
-        store: The tenant's model store.
-        data: Mounted beside the store.
         startup_probe: Of the container.
         liveness_probe: Of the container.
         restart_policy: Of the pod.
         subdomain: The headless Service that gives it a name.
     """
     gpus = settings.gpus
-    scheduling = pod.gpu_scheduling(gpu, gpus, settings.node_selector)
+    scheduling = pod.gpu_scheduling(args.gpu, gpus, settings.node_selector)
     container = pod.container(
         name,
-        image,
+        args.image,
         ["python3", "-m", module],
-        env=pod.environment({**variables, "TFK8S_IMAGE": image}, gpu, gpus),
-        asked=pod.resources(settings.container, gpu),
+        env=pod.environment({**variables, "TFK8S_IMAGE": args.image}, args.gpu, gpus),
+        asked=pod.resources(settings.container, args.gpu),
         mounts=[
             VolumeMountArgs(name="store", mount_path=STORE),
-            *data_set.mounts(data),
+            *data_set.mounts(args.data),
             *([pod.shared_memory_mount()] if gpus else []),
         ],
     )
     container.startup_probe, container.liveness_probe = startup_probe, liveness_probe
-    claim = PersistentVolumeClaimVolumeSourceArgs(claim_name=store.claim_name)
+    claim = PersistentVolumeClaimVolumeSourceArgs(claim_name=args.store.claim_name)
     return PodSpecArgs(
         restart_policy=restart_policy,
         subdomain=subdomain,
@@ -136,7 +165,7 @@ def training_pod(
         volumes=[
             pod.temp_volume(),
             VolumeArgs(name="store", persistent_volume_claim=claim),
-            *data_set.volumes(data),
+            *data_set.volumes(args.data),
             *([pod.shared_memory_volume()] if gpus else []),
         ],
     )

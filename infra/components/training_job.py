@@ -10,12 +10,10 @@ from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
 from contract.run import RunDefinition, RunEnvironment, alive_probe
 from infra.components import failure, labels, pod
-from infra.components.data_set import DataSet
 from infra.components.definition import kept_definition
-from infra.components.model_store import ModelStore
-from infra.components.tenant import Tenant
 from infra.components.training import (
     STORE,
+    TrainingArgs,
     declared_once,
     disruptions_do_not_count,
     job_metadata,
@@ -23,8 +21,7 @@ from infra.components.training import (
 )
 from infra.components.workers import COMPONENT, Workers, WorkersArgs, peers, subdomain
 from infra.plan import JobPlan
-from infra.settings import GpuSettings, Percent, TrainingJobSettings
-from infra.settings.platform import ClusterSettings
+from infra.settings import TrainingJobSettings
 
 _PROBE_TIMEOUT_SECONDS = 10
 """A shell starts in milliseconds, but a probe that takes longer than this ends a training on a busy node."""
@@ -39,23 +36,7 @@ class TrainingJobArgs:
 
     settings: TrainingJobSettings
     plan: JobPlan
-    image: pulumi.Input[str]
-    """Reference of the training image; recorded by the run, not part of what makes it this run."""
-
-    tenant: Tenant
-    store: ModelStore
-    cluster: ClusterSettings
-    """Asked why the Job failed."""
-
-    data: DataSet | None = None
-    """Mounted beside the store."""
-
-    gpu: GpuSettings | None = None
-    gpu_memory_fraction: Percent | None = None
-    """Share of a device's memory for a pod; None where no device is shared."""
-
-    queue: pulumi.Resource | None = None
-    """The tenant's queue where this stack makes it: made before the Job, and gone after it."""
+    given: TrainingArgs
 
 
 class TrainingJob(pulumi.ComponentResource):
@@ -87,14 +68,16 @@ class TrainingJob(pulumi.ComponentResource):
             gpus=settings.gpus,
         )
         kept = kept_definition(name, args.model, settings.attempt, definition, pulumi.ResourceOptions(parent=self))
-        object_labels = labels.versioned(COMPONENT, args.tenant.labels, model=args.model, version=settings.version)
-        first = [*args.tenant.ready, *([args.queue] if args.queue is not None else [])]
+        object_labels = labels.versioned(
+            COMPONENT, args.given.tenant.labels, model=args.model, version=settings.version
+        )
+        first = args.given.first
         if settings.workers > 1:
-            gang = WorkersArgs(model=args.model, version=settings.version, tenant=args.tenant)
+            gang = WorkersArgs(model=args.model, version=settings.version, tenant=args.given.tenant)
             first += Workers(name, gang, pulumi.ResourceOptions(parent=self)).ready
         self.job = Job(
             name,
-            metadata=job_metadata(name, args.tenant, object_labels, kept),
+            metadata=job_metadata(name, args.given.tenant, object_labels, kept),
             spec=_job(
                 settings,
                 PodTemplateSpecArgs(metadata=ObjectMetaArgs(labels=object_labels), spec=_pod(args, definition)),
@@ -104,7 +87,7 @@ class TrainingJob(pulumi.ComponentResource):
                 after=first,
                 attempt=settings.attempt,
                 timeout=args.plan.timeout,
-                hooks=failure.told(args.cluster, settings.tenant, name, _fix(args)),
+                hooks=failure.told(args.given.cluster, settings.tenant, name, _fix(args)),
             ),
         )
         self.job_name = self.job.metadata.name
@@ -149,13 +132,10 @@ def _pod(args: TrainingJobArgs, definition: RunDefinition) -> PodSpecArgs:
     is_gang = args.settings.workers > 1
     return training_pod(
         "train",
-        args.image,
         "training.train",
-        settings=args.settings,
-        variables=_variables(args, definition),
-        gpu=args.gpu,
-        store=args.store,
-        data=args.data,
+        args.given,
+        args.settings,
+        _variables(args, definition),
         startup_probe=_alive(period_seconds=1, failures=60),
         liveness_probe=_alive(period_seconds=5, failures=1, grace_seconds=1),
         # A gang's podFailurePolicy would need Never, and new pods for every loss.
@@ -184,8 +164,8 @@ def _variables(args: TrainingJobArgs, definition: RunDefinition) -> Mapping[str,
         model=args.model,
         version=args.settings.version,
         definition=definition,
-        gpu_mode=args.gpu.mode if args.gpu is not None else "exclusive",
-        gpu_memory_fraction=pod.memory_share(args.gpu_memory_fraction, args.settings.gpus),
+        gpu_mode=args.given.gpu_mode,
+        gpu_memory_fraction=pod.memory_share(args.given.gpu_memory_fraction, args.settings.gpus),
         store=STORE,
         peers=peers(args.plan.run, args.settings.tenant, args.settings.workers),
         stall_timeout=0 if stall_timeout is None else stall_timeout.whole_seconds,
