@@ -131,8 +131,8 @@ async def _answers(access: Access, questions: Sequence[Question]) -> list[Answer
 
 
 async def _logged_in(access: Access) -> "tuple[KubeAuth, SSLContext | bool]":
-    import anyio  # noqa: PLC0415 - as httpx above
-    import kr8s  # noqa: PLC0415 - as httpx above
+    import anyio  # noqa: PLC0415 - slow to import, as httpx is
+    import kr8s  # noqa: PLC0415 - slow to import, as httpx is
 
     auth: KubeAuth | None = None
     try:

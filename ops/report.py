@@ -82,7 +82,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _comment(options: argparse.Namespace, words: Words, examined: Examined, source: Source, day: date) -> str:
     from ops.reporting.change import change_since  # noqa: PLC0415 - a page does without both
-    from ops.reporting.markdown import comment  # noqa: PLC0415 - as above
+    from ops.reporting.markdown import comment  # noqa: PLC0415 - a page does without it
 
     base, preview = cast("str | None", options.base), cast("Path | None", options.preview)
     change = None

@@ -95,7 +95,7 @@ def train(
         # A lost worker is half a screen of TensorFlow's errors; the one line that counts is ours.
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     # Takes seconds and a few hundred megabytes, so only a run that trains pays for it.
-    from training.work import work  # noqa: PLC0415 - see above
+    from training.work import work  # noqa: PLC0415 - imports TensorFlow
 
     return work(run, arguments, data, staging, beat, apart=apart)
 

@@ -200,7 +200,7 @@ def grid_point(definition: SweepDefinition, slot: int) -> dict[str, Scalar]:
     """
     names = sorted(definition.space)
     counts = [definition.space[name].count() or 1 for name in names]  # a grid without countable values is refused
-    order = random.Random(definition.base.seed).sample(range(prod(counts)), definition.trials - 1)  # noqa: S311 no secret
+    order = random.Random(definition.base.seed).sample(range(prod(counts)), definition.trials - 1)  # noqa: S311 - an order, no secret
     rest, point = order[slot - 1], dict[str, Scalar]()
     for name, count in zip(names, counts, strict=True):
         rest, index = divmod(rest, count)

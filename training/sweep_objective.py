@@ -53,10 +53,10 @@ def train_once(sweep: SweepEnvironment, definition: RunDefinition, report: Repor
     source = load(arguments.data, Path(sweep.store), definition.data_version)
     require_one_batch(source, arguments)
     # Takes seconds and a few hundred megabytes, so only a slot that is not done pays for it.
-    from training.loop import Training  # noqa: PLC0415 - see above
-    from training.state import State  # noqa: PLC0415 - see above
-    from training.strategy import make_strategy  # noqa: PLC0415 - see above
-    from training.untyped import tf  # noqa: PLC0415 - see above
+    from training.loop import Training  # noqa: PLC0415 - imports TensorFlow
+    from training.state import State  # noqa: PLC0415 - imports TensorFlow
+    from training.strategy import make_strategy  # noqa: PLC0415 - imports TensorFlow
+    from training.untyped import tf  # noqa: PLC0415 - imports TensorFlow
 
     def judge(epoch: EpochProgress) -> None:
         if sweep.definition.metric == "validationAccuracy":

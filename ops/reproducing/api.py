@@ -122,7 +122,7 @@ class ApiServer:
         raise CommandError(f"{self._access} refused the log-in\n    log in again")
 
     def _log_in(self) -> "tuple[httpx.Client, LogIn]":
-        import httpx  # noqa: PLC0415 - as above
+        import httpx  # noqa: PLC0415 - `tfk8s --help` needs none, and it takes long to import
 
         try:
             entered = self._enter(self._access)

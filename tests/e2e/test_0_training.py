@@ -175,7 +175,7 @@ def test_a_disk_that_fills_up_during_the_export_is_said_in_plain_words(
     trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from training.model import build, export  # noqa: PLC0415  imports TensorFlow
-    from training.untyped import keras, tf  # noqa: PLC0415  as above
+    from training.untyped import keras, tf  # noqa: PLC0415 - imports TensorFlow
 
     def write_out(*_: object, **__: object) -> None:
         raise tf.errors.UnknownError(
