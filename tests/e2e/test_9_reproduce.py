@@ -34,8 +34,11 @@ def running(platform: Platform) -> None:
 
 
 def started(version: int, *options: str) -> "subprocess.Popen[str]":
+    # A shell without job control starts what runs in the background, such as a whole CI, with SIGINT ignored.
+    able_to_hear = ["env", "--default-signal=INT"]
+    verb = [Path(sys.executable).parent / "tfk8s", "reproduce", "local", "digits", str(version)]
     return subprocess.Popen(
-        [Path(sys.executable).parent / "tfk8s", "reproduce", "local", "digits", str(version), *options],
+        [*able_to_hear, *verb, *options],
         cwd=paths.ROOT,
         env={**os.environ, "KUBECONFIG": str(paths.KUBECONFIG)},
         stdout=subprocess.PIPE,
