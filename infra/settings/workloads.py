@@ -63,7 +63,8 @@ class TrainingJobSettings(Section):
     """Number of the run and of the model it makes: trained once, never rewritten."""
 
     attempt: Annotated[int, Field(ge=1)] = 1
-    """Raise it to run a failed version again."""
+    """Raise it to run a failed version again. What else changed of a declared run, such as `deadline` or `resources`,
+    takes effect with it."""
 
     workers: Annotated[int, Field(ge=1, le=MOST_WORKERS)] = 1
     """Pods that train together; more than one train with MultiWorkerMirroredStrategy."""
