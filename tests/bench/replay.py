@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import httpx
 from ruamel.yaml import YAML
 
 from local import paths, tools
@@ -222,7 +223,16 @@ def replay(stages: Sequence[Stage], traces: Sequence[Sequence[Job]], most_second
 
 
 def _watch(stages: Sequence[Stage], stopped: threading.Event) -> None:
-    """Follows all pods of training, and takes the time whenever one is made, bound or stopped."""
+    """Follows all pods of training until told to stop, or until the cluster goes after that."""
+    try:
+        _follow(stages, stopped)
+    except httpx.TransportError:
+        if not stopped.is_set():
+            raise
+
+
+def _follow(stages: Sequence[Stage], stopped: threading.Event) -> None:
+    """Takes the time whenever a pod is made, bound or stopped."""
     jobs = {name: one for stage in stages for name, one in stage.seen.items()}
     pods = dict[str, str]()
     query = {"watch": "true", "labelSelector": "app.kubernetes.io/component=training"}
