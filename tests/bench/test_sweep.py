@@ -60,7 +60,7 @@ def test_a_sweep_of_24_trials_killed_halfway_and_resumed(platform: Platform) -> 
     started = time.monotonic()
     up.start()
     try:
-        until("half of the sweep", 600, lambda: len(done()) >= TRIALS // 2 and len(running()) == PARALLELISM)
+        until("half of the sweep", 600, lambda: len(done()) >= TRIALS // 2 and len(running()) > 0)
         kill(platform)
     finally:
         up.join()
