@@ -35,7 +35,14 @@ from infra.checks.pool import (
 )
 from infra.checks.prices import prices_share_a_currency
 from infra.checks.rollout import rollouts_end_in_time, usual_start_is_shorter
-from infra.checks.scaling import autoscaling_bounds, cpu_target_has_a_request, target_leaves_head_room
+from infra.checks.scaling import (
+    a_replica_carries_its_target,
+    autoscalers_have_no_tolerance,
+    autoscaling_bounds,
+    cpu_target_has_a_request,
+    target_leaves_head_room,
+    zero_is_possible,
+)
 from infra.checks.store import handles_fit_tenants, one_kind_of_store
 from infra.checks.sweeps import sweeps_can_be_run, sweeps_have_declared_arguments
 from infra.checks.tensorflow import tensorflow_is_one_minor
@@ -108,6 +115,33 @@ CHECKS: Final[tuple[Check, ...]] = (
         example=_model(
             resources={"cpu": "500m", "memory": "1Gi", "gpu": 1},
             autoscaling={"maxReplicas": 3, "targets": {"cpu": "95%"}},
+        ),
+    ),
+    Check(
+        id="requests-target",
+        find=a_replica_carries_its_target,
+        example=(
+            ("cluster.kubernetesVersion", "1.35"),
+            *_model(
+                autoscaling={"minReplicas": 2, "maxReplicas": 3, "targets": {"requestsPerSecond": 60}},
+                load={"requestsPerSecond": 50, "perReplica": 50},
+            ),
+        ),
+    ),
+    Check(
+        id="hpa-tolerance",
+        find=autoscalers_have_no_tolerance,
+        example=(
+            ("cluster.kubernetesVersion", "1.34"),
+            *_model(autoscaling={"maxReplicas": 3, "targets": {"requestsPerSecond": 40}}),
+        ),
+    ),
+    Check(
+        id="scale-to-zero",
+        find=zero_is_possible,
+        example=(
+            ("cluster.kubernetesVersion", "1.36"),
+            *_model(autoscaling={"minReplicas": 0, "maxReplicas": 3, "targets": {"requestsPerSecond": 40}}),
         ),
     ),
     Check(

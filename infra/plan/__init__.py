@@ -9,6 +9,7 @@ from infra.plan.pool import SharePlan
 from infra.plan.prices import HOURS_PER_MONTH
 from infra.plan.retries import backoff, waits
 from infra.plan.scaling import (
+    CREATED_PER_SECOND,
     METRIC_LAG,
     SCALE_UP_PERCENT,
     SCALE_UP_PODS,
@@ -16,6 +17,8 @@ from infra.plan.scaling import (
     TOLERANCE,
     ScaleStep,
     ScaleUp,
+    capacity,
+    largest_load,
     replicas_for,
     saturation,
     scale_up,
@@ -25,6 +28,7 @@ from infra.plan.stack import JobPlan, NodesPlan, Plan, TenantPlan, make_plan
 from infra.plan.sweeps import SweepPlan, sweep_data_set, sweep_definition
 
 __all__ = [
+    "CREATED_PER_SECOND",
     "GRACE_MARGIN",
     "HOURS_PER_MONTH",
     "METRIC_LAG",
@@ -46,7 +50,9 @@ __all__ = [
     "SweepPlan",
     "TenantPlan",
     "backoff",
+    "capacity",
     "fits",
+    "largest_load",
     "largest_replicas",
     "make_plan",
     "node_of",
