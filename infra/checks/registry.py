@@ -18,6 +18,7 @@ from infra.checks.load import (
     replicas_come_in_time,
     traffic_moves_onto_enough,
 )
+from infra.checks.monitoring import objectives_can_be_missed, prometheus_is_given, requests_are_counted
 from infra.checks.names import (
     label_keys_are_free,
     names_fit,
@@ -73,6 +74,9 @@ _SWEEP: Final = {
     "space": {"learningRate": {"type": "float", "low": 0.0001, "high": 0.01, "log": True}},
     "resources": {"cpu": 1, "memory": "1Gi"},
 }
+
+
+_PROMETHEUS: Final = ("images.prometheus", {"ref": f"quay.io/prometheus/prometheus:v3.5.0@{DIGEST}"})
 
 
 def _pooled(share: Mapping[str, object], *changes: Change) -> tuple[Change, ...]:
@@ -270,6 +274,23 @@ CHECKS: Final[tuple[Check, ...]] = (
         id="sweep-model",
         find=sweeps_have_declared_arguments,
         example=(_PLENTY, ("sweeps.digits", {**_SWEEP, "model": "digit"})),
+    ),
+    Check(id="monitoring-image", find=prometheus_is_given, example=(("monitoring", {}),)),
+    Check(
+        id="objectives",
+        find=objectives_can_be_missed,
+        example=(_PROMETHEUS, ("monitoring", {"objectives": {"availability": "90%"}})),
+    ),
+    Check(
+        id="requests-counted",
+        find=requests_are_counted,
+        severities=("warning",),
+        example=(
+            _PROMETHEUS,
+            ("cluster.kubernetesVersion", "1.35"),
+            ("monitoring", {}),
+            *_model(autoscaling={"maxReplicas": 3, "targets": {"requestsPerSecond": 40}}),
+        ),
     ),
     Check(id="image-tag", find=tags_are_exact, example=(("images.serving.ref", "tensorflow/serving:latest"),)),
     Check(

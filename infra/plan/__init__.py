@@ -5,6 +5,7 @@ Components and checks read the plan; nothing else computes.
 
 from infra.plan.amounts import Amounts, Demand, shown, total
 from infra.plan.nodes import Packing, fits, node_of, one_pod, pack, spread
+from infra.plan.objectives import Burn, burns
 from infra.plan.pool import SharePlan
 from infra.plan.prices import HOURS_PER_MONTH
 from infra.plan.retries import backoff, waits
@@ -37,6 +38,7 @@ __all__ = [
     "SYNC",
     "TOLERANCE",
     "Amounts",
+    "Burn",
     "Demand",
     "JobPlan",
     "ModelPlan",
@@ -50,6 +52,7 @@ __all__ = [
     "SweepPlan",
     "TenantPlan",
     "backoff",
+    "burns",
     "capacity",
     "fits",
     "largest_load",

@@ -140,6 +140,9 @@ class ImagesSettings(Section):
     device_plugin: GivenImage | None = None
     """NVIDIA's device plugin; needed where `gpu` is set and its mode is not `pretend`."""
 
+    prometheus: GivenImage | None = None
+    """Prometheus 3; needed where `monitoring` is set."""
+
     registries: Mapping[str, RegistryCredentials] = {}
     """Credentials by registry host."""
 
