@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from infra.components.autoscaler import REQUESTS
-from infra.components.serving_pod import REST_PORT
 from infra.plan import Burn, burns
 from infra.settings import Duration, ModelSettings, MonitoringSettings
 from infra.settings.monitoring import MonitoredGateway
@@ -141,9 +140,10 @@ def _arriving(models: Mapping[str, ModelSettings], gateway: MonitoredGateway) ->
 def _of_traefik(model: ModelSettings, name: str, version: int) -> Iterator[str]:
     """Traefik counts at a service only what it can send somewhere; without servers, its router's 503 are what there is.
 
-    Names are those of its Gateway API provider (pkg/provider/kubernetes/gateway/httproute.go).
+    Its Gateway API provider names a service `httproute-<route>-…-svc-<namespace>-<service>-<number>` (seen with 3.7),
+    and earlier `<namespace>-<service>-<port>` (pkg/provider/kubernetes/gateway/httproute.go).
     """
-    service = f"{model.tenant}-{name}-v{version}-(http-)?{REST_PORT}@kubernetesgateway"
+    service = f"(httproute-.+-svc-)?{model.tenant}-{name}-v{version}-(http-)?[0-9]+@kubernetesgateway"
     yield f'traefik_service_requests_total{{service=~"{service}"}}'
     if model.autoscaling.min_replicas == 0:
         route = f"(httproute-)?{model.tenant}-{name}-.+-wrr@kubernetesgateway"

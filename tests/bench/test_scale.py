@@ -30,6 +30,8 @@ TARGET = 35.0
 """Requests a second for each replica, of 50 that keep it busy."""
 OUTAGE_SECONDS = 360
 """Longer than the 300 s after which an autoscaler gives up what it wanted before."""
+IDLE_SECONDS = 45
+"""Three looks of an autoscaler."""
 BURST = 30
 """Pods that kube-controller-manager creates at once before its client rate counts (--kube-api-burst)."""
 SLACK_SECONDS = 5
@@ -62,7 +64,8 @@ class Fleet:
             "load": {"requestsPerSecond": self.usual, "step": self.most * TARGET, "perReplica": 50},
             "autoscaling": bounds,
         }
-        return {**fleets.alone(self.name, model), "cluster": {"context": "test", "kubernetesVersion": "1.35"}}
+        cluster = {"context": "test", "kubernetesVersion": "1.35", "featureGates": {"HPAScaleToZero": True}}
+        return {**fleets.alone(self.name, model), "cluster": cluster}
 
     @property
     def plan(self) -> ModelPlan:
@@ -154,6 +157,24 @@ def test_a_dead_metric_source_takes_nothing_away_and_the_fleet_comes_down_withou
     assert {look.wanted for look in dead} == {fleet.most}
     assert min(look.ready for look in dead) == fleet.most
     assert all(after.wanted <= before.wanted for before, after in pairwise(down))
+
+
+def test_a_fleet_of_nobody_stays_away_until_somebody_asks(client: httpx.Client, metrics: Source) -> None:
+    fleet = Fleet(name="asleep", least=0, most=3)
+    metrics.load.requests[fleet.name] = 0.0
+    try:
+        deployed = fleets.create(client, case(fleet, 0).manifests)
+        ends = time.monotonic() + IDLE_SECONDS
+        idle = list(looks(client, deployed, lambda _: time.monotonic() > ends, 2 * IDLE_SECONDS))
+        metrics.load.requests[fleet.name] = 1.0
+        woken = list(looks(client, deployed, lambda seen: seen["status"].get("readyReplicas") == 1, 120))
+    finally:
+        fleets.remove(client, fleet.name)
+    print(
+        f"\nnobody for {idle[-1].seconds:.0f} s without load; ready {woken[-1].seconds:.1f} s after the first request"
+    )
+    assert {look.wanted for look in idle} == {0}
+    assert woken[-1].seconds <= COLD_START + 15 + SLACK_SECONDS
 
 
 def test_a_rollout_leaves_no_pods_behind_and_with_the_default_tolerance_it_does(metrics: Source) -> None:
