@@ -18,6 +18,8 @@ from infra.components import (
     ImageArgs,
     ModelStore,
     ModelStoreArgs,
+    Monitoring,
+    MonitoringArgs,
     NvidiaDevicePlugin,
     NvidiaDevicePluginArgs,
     QueueArgs,
@@ -85,6 +87,7 @@ class _Platform:
         self.runs = {name: self._run(name) for name in settings.training_jobs}
         self.sweeps = {name: self._sweep(name) for name in settings.sweeps}
         self.models = {name: self._model(name) for name in settings.models}
+        self._monitoring()
 
     def _training_image(self) -> Image:
         images = self.settings.images
@@ -180,6 +183,19 @@ class _Platform:
             after=self._training_of(name, settings.tracks.stable.version),
         )
         return ServedModel(name, args, self.options)
+
+    def _monitoring(self) -> None:
+        settings, image = self.settings.monitoring, self.settings.images.prometheus
+        if settings is None or image is None:
+            return
+        args = MonitoringArgs(
+            settings=settings,
+            image=image.ref,
+            models=self.settings.models,
+            tenants=self.tenants,
+            registries=self.settings.images.registries,
+        )
+        Monitoring("monitoring", args, self.options)
 
     def _training_of(self, model: str, version: int) -> tuple[pulumi.Resource, ...]:
         """The run that makes this version, where this very stack trains it."""

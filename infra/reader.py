@@ -3,12 +3,17 @@
 pulumi stack output --json -s organization/tfk8s/prod > outputs.json
 
 outputs = read_outputs(Path("outputs.json").read_text())
-httpx.post(outputs.models["digits"].predict_url, json={"instances": [...]})
+url = outputs.models["digits"].predict_url
+until_answered(lambda: httpx.post(url, json={"instances": [...]}))
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Final, cast
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar, cast
 
 from pydantic import ValidationError
 
@@ -23,6 +28,26 @@ _MASK: Final = "[secret]"
 
 _SHOWN: Final = 60
 """Most characters of a wrong value that an error repeats."""
+
+
+_NOBODY_THERE: Final = 503
+"""What gateways say for a Service without ready pods: the model sleeps (minReplicas 0), or starts."""
+
+_FIRST_PAUSE_SECONDS: Final = 0.2
+_LONGEST_PAUSE_SECONDS: Final = 5.0
+_LONGEST_RETRY_AFTER_SECONDS: Final = 60.0
+
+
+class Answer(Protocol):
+    """What `httpx`, `requests` and others hand back."""
+
+    @property
+    def status_code(self) -> int: ...  # noqa: D102 - of HTTP
+    @property
+    def headers(self) -> Mapping[str, str]: ...  # noqa: D102 - names in any case
+
+
+A = TypeVar("A", bound=Answer)
 
 
 class OutputsError(ValueError):
@@ -68,6 +93,50 @@ def outputs_of(reference: "pulumi.StackReference") -> "pulumi.Output[PlatformOut
             raise pulumi.RunError(msg) from None
 
     return pulumi.Output.all(reference.name, reference.outputs).apply(read)
+
+
+def until_answered(
+    ask: Callable[[], A],
+    *,
+    patience_seconds: float = 300.0,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> A:
+    """Asks again while the answer is 503, which is how a model without pods greets its first caller.
+
+    The requests themselves are what wakes it: the gateway counts them, and the autoscaler starts a pod. A prediction
+    changes nothing, so it may be asked twice.
+
+    Args:
+        ask: Sends one request; what it raises is not caught.
+        patience_seconds: From the first request to the start of the last.
+        clock: Seconds.
+        sleep: Waits.
+
+    Returns:
+        The first answer that is no 503, or the last 503.
+    """
+    deadline, pause = clock() + patience_seconds, _FIRST_PAUSE_SECONDS
+    while True:
+        answer = ask()
+        if answer.status_code != _NOBODY_THERE:
+            return answer
+        # Between half and all of the pause: callers that came together should not come back together.
+        wait = max(retry_after_seconds(answer.headers), pause * random.uniform(0.5, 1))  # noqa: S311 - nothing secret
+        if clock() + wait >= deadline:
+            return answer
+        sleep(wait)
+        pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+
+
+def retry_after_seconds(headers: Mapping[str, str]) -> float:
+    """How long an answer asks to wait, a minute at most; 0 where it says nothing that can be understood (RFC 9110)."""
+    said = headers.get("Retry-After", "").strip()
+    try:
+        wait = float(said) if said.isdecimal() else (parsedate_to_datetime(said) - datetime.now(UTC)).total_seconds()
+    except (ValueError, TypeError):  # no date, or one without a time zone
+        return 0.0
+    return min(max(wait, 0.0), _LONGEST_RETRY_AFTER_SECONDS)
 
 
 def _parsed(text: str) -> Mapping[str, object]:

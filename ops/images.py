@@ -17,6 +17,7 @@ _PLACES: Final[tuple[KeyPath, ...]] = (
     ("training", "build", "base"),
     ("serving", "ref"),
     ("devicePlugin", "ref"),
+    ("prometheus", "ref"),
 )
 """Where a stack file names images; what `build` pushes runs by the digest of its push."""
 

@@ -19,8 +19,9 @@ from ops.yamltext import KeyPath
 
 _DESCRIPTION: Final = """Writes into a stack file what it should stay with.
 
-Images: for each one named by an exact tag (training.ref, training.build.base, serving.ref and devicePlugin.ref of
-tfk8s:images), the registry is asked through skopeo, and repository:tag becomes repository:tag@sha256:...
+Images: for each one named by an exact tag (training.ref, training.build.base, serving.ref, devicePlugin.ref and
+prometheus.ref of tfk8s:images), the registry is asked through skopeo, and repository:tag becomes
+repository:tag@sha256:...
 Private registries: log in with `skopeo login REGISTRY` first.
 
 Cluster: where tfk8s:cluster has no kubeSystemUid, the cluster that its context leads to is asked for the uid of its

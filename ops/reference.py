@@ -13,6 +13,7 @@ from pydantic.fields import FieldInfo
 
 from infra.settings import Duration, Money, Percent, Quantity, Settings
 from infra.settings.base import Words
+from infra.settings.units import Objective
 from ops.stackfile import ROOT
 
 TARGET: Final = ROOT / "docs" / "stack-file.md"
@@ -30,6 +31,7 @@ _TYPES: Final[Mapping[object, str]] = {
     Quantity: "quantity such as `2`, `500m`, `4Gi`",
     Duration: "duration such as `5s`, `10m`, `1h30m`",
     Percent: "percentage such as `70%`",
+    Objective: "percentage such as `99.9%`",
     Money: "price such as `0.95 USD`",
     SecretStr: "secret string",
     bool: "`true` or `false`",

@@ -55,3 +55,5 @@ def _references(settings: Settings) -> Iterator[tuple[Location, str]]:
     yield ("images", "serving", "ref"), images.serving.ref
     if images.device_plugin is not None:
         yield ("images", "devicePlugin", "ref"), images.device_plugin.ref
+    if images.prometheus is not None:
+        yield ("images", "prometheus", "ref"), images.prometheus.ref

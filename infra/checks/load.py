@@ -7,7 +7,17 @@ from fractions import Fraction
 
 from infra.checks.report import error, warning
 from infra.finding import Finding
-from infra.plan import Plan, ScaleUp, replicas_for, scale_up
+from infra.plan import (
+    CREATED_PER_SECOND,
+    METRIC_LAG,
+    SYNC,
+    Plan,
+    ScaleUp,
+    capacity,
+    largest_load,
+    replicas_for,
+    scale_up,
+)
 from infra.settings import Duration, ModelSettings, Percent, Settings
 from infra.settings.workloads import Load
 
@@ -17,16 +27,13 @@ _SHOWN_ROUNDS = 6
 def load_fits_the_maximum(settings: Settings, plan: Plan, today: date) -> Iterator[Finding]:
     """The most replicas carry the largest stated load at the target."""
     for name, model, load in _loaded(settings):
-        step, most = _largest(load), model.autoscaling.max_replicas
+        step, most = largest_load(load), model.autoscaling.max_replicas
         needed = replicas_for(step, load, model)
         if needed > most:
-            target = model.autoscaling.targets.cpu
-            each = Fraction(load.per_replica) * target.value / 100
             yield error(
                 "scale-ceiling",
                 ("models", name, "autoscaling", "maxReplicas"),
-                f"{_number(step)} requests/s / (perReplica {_number(load.per_replica)} x target {target} = "
-                f"{_number(float(each))}) = {needed} replicas > maxReplicas {most}",
+                f"{_number(step)} requests/s / {_each(load, model)} = {needed} replicas > maxReplicas {most}",
                 f"raise maxReplicas to {needed}, or state a smaller load",
             )
 
@@ -37,13 +44,11 @@ def replicas_come_in_time(settings: Settings, plan: Plan, today: date) -> Iterat
         rise = plan.models[name].scale_up
         if rise is None or load.within is None or rise.time <= load.within or not _reached(rise, model):
             continue
-        rounds = len(rise.steps) - 1
         yield error(
             "scale-time",
             ("models", name, "load", "within"),
-            f"{_number(_largest(load))} requests/s need {rise.replicas_needed} replicas: {_course(rise)}; "
-            f"{rounds} round{'s' if rounds > 1 else ''} = {rise.time} > within {load.within}, since a round can "
-            f"multiply the replicas by {rise.growth:.2f} at most and waits for the one before",
+            f"{_number(largest_load(load))} requests/s need {rise.replicas_needed} replicas: {_course(rise)}; "
+            f"{_late(rise, model, load.within)}",
             ", or ".join(_remedies(model, load.within, rise.time)),
         )
 
@@ -56,7 +61,7 @@ def eviction_leaves_enough(settings: Settings, plan: Plan, today: date) -> Itera
             continue
         usual, least = load.requests_per_second, model.autoscaling.min_replicas
         left = min(rise.replicas_before, model.autoscaling.max_replicas) - 1
-        if least > 1 and left * load.per_replica >= usual:
+        if least == 0 or (least > 1 and left * load.per_replica >= usual):  # 0: who asks first waits in any case
             continue
         wanted = max(2, math.ceil(Fraction(usual) / Fraction(load.per_replica)) + 1)
         said = (
@@ -77,17 +82,17 @@ def eviction_leaves_enough(settings: Settings, plan: Plan, today: date) -> Itera
 def traffic_moves_onto_enough(settings: Settings, plan: Plan, today: date) -> Iterator[Finding]:
     """A released version, which starts with minReplicas, carries the share of the stated load that moves onto it."""
     for name, model, load in _loaded(settings):
-        least = model.autoscaling.min_replicas
+        first = plan.models[name].incoming
         for track, served in model.tracks.named():
             share = Fraction(load.requests_per_second) * served.weight / 100
             needed = math.ceil(share / Fraction(load.per_replica))
-            if needed > least:
+            if needed > first:
                 yield warning(
                     "track-load",
                     ("models", name, "tracks", track),
                     f"a release moves weight {served.weight}% of {_number(load.requests_per_second)} requests/s = "
-                    f"{_number(float(share))} at once onto minReplicas {least} x {_number(load.per_replica)} = "
-                    f"{_number(least * load.per_replica)}",
+                    f"{_number(float(share))} at once onto minReplicas {first} x {_number(load.per_replica)} = "
+                    f"{_number(first * load.per_replica)}",
                     f"raise autoscaling.minReplicas to {needed}",
                 )
 
@@ -101,8 +106,12 @@ def _loaded(settings: Settings) -> Iterator[tuple[str, ModelSettings, Load]]:
             yield name, model, model.load
 
 
-def _largest(load: Load) -> float:
-    return max(load.step or 0.0, load.requests_per_second)
+def _each(load: Load, model: ModelSettings) -> str:
+    """What a replica takes at the target that counts."""
+    targets, most = model.autoscaling.targets, capacity(load, model)
+    if targets.requests_per_second is not None and most == Fraction(targets.requests_per_second):
+        return f"targets.requestsPerSecond {_number(targets.requests_per_second)}"
+    return f"(perReplica {_number(load.per_replica)} x target {targets.cpu} = {_number(float(most))})"
 
 
 def _reached(rise: ScaleUp, model: ModelSettings) -> bool:
@@ -112,7 +121,8 @@ def _reached(rise: ScaleUp, model: ModelSettings) -> bool:
 
 def _remedies(model: ModelSettings, within: Duration, time: Duration) -> Iterator[str]:
     bounds = model.autoscaling
-    for target in range(bounds.targets.cpu.value - 1, 0, -1):
+    counts_requests = bounds.targets.requests_per_second is not None
+    for target in () if counts_requests else range(bounds.targets.cpu.value - 1, 0, -1):
         cpu = bounds.targets.model_copy(update={"cpu": Percent(target)})
         if _in_time(model.model_copy(update={"autoscaling": bounds.model_copy(update={"targets": cpu})}), within):
             yield f"lower autoscaling.targets.cpu to {target}%"
@@ -128,6 +138,20 @@ def _remedies(model: ModelSettings, within: Duration, time: Duration) -> Iterato
 def _in_time(model: ModelSettings, within: Duration) -> bool:
     rise = scale_up(model)
     return rise is not None and rise.time <= within and _reached(rise, model)
+
+
+def _late(rise: ScaleUp, model: ModelSettings, within: Duration) -> str:
+    """What the time is made of."""
+    rounds = len(rise.steps) - 1
+    over = f"= {rise.time} > within {within}"
+    if rise.growth is None:
+        started = rise.replicas_after - rise.replicas_before
+        once = f"coldStart {model.cold_start} + {METRIC_LAG} until it shows + {SYNC} between two looks"
+        return f"{rounds} x ({once}) + {started} pods at {CREATED_PER_SECOND} a second {over}"
+    return (
+        f"{rounds} round{'s' if rounds > 1 else ''} {over}, since a round can multiply the replicas by "
+        f"{rise.growth:.2f} at most and waits for the one before"
+    )
 
 
 def _course(rise: ScaleUp) -> str:

@@ -9,6 +9,7 @@ from infra.checks.report import error
 from infra.finding import Finding
 from infra.plan import Plan
 from infra.settings import Settings, TrainingJobSettings
+from infra.settings.monitoring import NAMESPACE
 from infra.settings.standin import Location
 
 _LONGEST_NAME: Final = 63
@@ -44,14 +45,16 @@ class Named(NamedTuple):
 
 
 def namespaces_are_free(settings: Settings, plan: Plan, today: date) -> Iterator[Finding]:
-    """A tenant is a namespace of its own; `default`, `kube-…` and the device plugin's exist for others."""
+    """A tenant is a namespace of its own; `default`, `kube-…`, the device plugin's and monitoring's are not."""
     for name in settings.tenants:
         plugin = name == _DEVICE_PLUGIN and settings.images.device_plugin is not None
-        if name == "default" or name.startswith("kube-") or plugin:
+        watched = name == NAMESPACE and settings.monitoring is not None
+        if name == "default" or name.startswith("kube-") or plugin or watched:
+            owner = "device plugin" if plugin else "monitoring" if watched else "cluster"
             yield error(
                 "tenant-name",
                 ("tenants", name),
-                f"the namespace {name} is the {'device plugin' if plugin else 'cluster'}'s own",
+                f"the namespace {name} is the {owner}'s own",
                 "choose another name",
             )
 

@@ -18,6 +18,7 @@ from infra.checks.load import (
     replicas_come_in_time,
     traffic_moves_onto_enough,
 )
+from infra.checks.monitoring import objectives_can_be_missed, prometheus_is_given, requests_are_counted
 from infra.checks.names import (
     label_keys_are_free,
     names_fit,
@@ -35,7 +36,14 @@ from infra.checks.pool import (
 )
 from infra.checks.prices import prices_share_a_currency
 from infra.checks.rollout import rollouts_end_in_time, usual_start_is_shorter
-from infra.checks.scaling import autoscaling_bounds, cpu_target_has_a_request, target_leaves_head_room
+from infra.checks.scaling import (
+    a_replica_carries_its_target,
+    autoscalers_have_no_tolerance,
+    autoscaling_bounds,
+    cpu_target_has_a_request,
+    target_leaves_head_room,
+    zero_is_possible,
+)
 from infra.checks.store import handles_fit_tenants, one_kind_of_store
 from infra.checks.sweeps import sweeps_can_be_run, sweeps_have_declared_arguments
 from infra.checks.tensorflow import tensorflow_is_one_minor
@@ -66,6 +74,9 @@ _SWEEP: Final = {
     "space": {"learningRate": {"type": "float", "low": 0.0001, "high": 0.01, "log": True}},
     "resources": {"cpu": 1, "memory": "1Gi"},
 }
+
+
+_PROMETHEUS: Final = ("images.prometheus", {"ref": f"quay.io/prometheus/prometheus:v3.5.0@{DIGEST}"})
 
 
 def _pooled(share: Mapping[str, object], *changes: Change) -> tuple[Change, ...]:
@@ -108,6 +119,33 @@ CHECKS: Final[tuple[Check, ...]] = (
         example=_model(
             resources={"cpu": "500m", "memory": "1Gi", "gpu": 1},
             autoscaling={"maxReplicas": 3, "targets": {"cpu": "95%"}},
+        ),
+    ),
+    Check(
+        id="requests-target",
+        find=a_replica_carries_its_target,
+        example=(
+            ("cluster.kubernetesVersion", "1.35"),
+            *_model(
+                autoscaling={"minReplicas": 2, "maxReplicas": 3, "targets": {"requestsPerSecond": 60}},
+                load={"requestsPerSecond": 50, "perReplica": 50},
+            ),
+        ),
+    ),
+    Check(
+        id="hpa-tolerance",
+        find=autoscalers_have_no_tolerance,
+        example=(
+            ("cluster.kubernetesVersion", "1.34"),
+            *_model(autoscaling={"maxReplicas": 3, "targets": {"requestsPerSecond": 40}}),
+        ),
+    ),
+    Check(
+        id="scale-to-zero",
+        find=zero_is_possible,
+        example=(
+            ("cluster.kubernetesVersion", "1.36"),
+            *_model(autoscaling={"minReplicas": 0, "maxReplicas": 3, "targets": {"requestsPerSecond": 40}}),
         ),
     ),
     Check(
@@ -236,6 +274,23 @@ CHECKS: Final[tuple[Check, ...]] = (
         id="sweep-model",
         find=sweeps_have_declared_arguments,
         example=(_PLENTY, ("sweeps.digits", {**_SWEEP, "model": "digit"})),
+    ),
+    Check(id="monitoring-image", find=prometheus_is_given, example=(("monitoring", {}),)),
+    Check(
+        id="objectives",
+        find=objectives_can_be_missed,
+        example=(_PROMETHEUS, ("monitoring", {"objectives": {"availability": "90%"}})),
+    ),
+    Check(
+        id="requests-counted",
+        find=requests_are_counted,
+        severities=("warning",),
+        example=(
+            _PROMETHEUS,
+            ("cluster.kubernetesVersion", "1.35"),
+            ("monitoring", {}),
+            *_model(autoscaling={"maxReplicas": 3, "targets": {"requestsPerSecond": 40}}),
+        ),
     ),
     Check(id="image-tag", find=tags_are_exact, example=(("images.serving.ref", "tensorflow/serving:latest"),)),
     Check(

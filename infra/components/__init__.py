@@ -6,6 +6,7 @@ from infra.components.gpu_pool import GpuPool, GpuPoolArgs, QueueArgs
 from infra.components.image import Image, ImageArgs
 from infra.components.model_store import ModelStore, ModelStoreArgs
 from infra.components.model_version import ModelVersion, ModelVersionArgs
+from infra.components.monitoring import Monitoring, MonitoringArgs
 from infra.components.served_model import ServedModel, ServedModelArgs
 from infra.components.sweep import Sweep, SweepArgs
 from infra.components.tenant import Tenant, TenantArgs
@@ -24,6 +25,8 @@ __all__ = [
     "ModelStoreArgs",
     "ModelVersion",
     "ModelVersionArgs",
+    "Monitoring",
+    "MonitoringArgs",
     "NvidiaDevicePlugin",
     "NvidiaDevicePluginArgs",
     "QueueArgs",

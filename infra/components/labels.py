@@ -41,6 +41,11 @@ def searching(component: str, own: Labels, *, model: str, job: str) -> dict[str,
     return {**common(component, own), "app.kubernetes.io/instance": job, **model_selector(component, model)}
 
 
+def component_selector(component: str) -> dict[str, str]:
+    """Selects the pods of every model in a namespace."""
+    return {_COMPONENT: component}
+
+
 def model_selector(component: str, model: str) -> dict[str, str]:
     """Selects the pods of every version of a model. Training and serving pods of one model differ by component."""
     return {_NAME: model, _COMPONENT: component}

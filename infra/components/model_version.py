@@ -12,28 +12,17 @@ from pulumi_kubernetes.apps.v1 import (
     DeploymentStrategyArgs,
     RollingUpdateDeploymentArgs,
 )
-from pulumi_kubernetes.autoscaling.v2 import (
-    CrossVersionObjectReferenceArgs,
-    HorizontalPodAutoscaler,
-    HorizontalPodAutoscalerBehaviorArgs,
-    HorizontalPodAutoscalerSpecArgs,
-    HPAScalingPolicyArgs,
-    HPAScalingRulesArgs,
-    MetricSpecArgs,
-    MetricTargetArgs,
-    ResourceMetricSourceArgs,
-)
+from pulumi_kubernetes.autoscaling.v2 import HorizontalPodAutoscaler
 from pulumi_kubernetes.core.v1 import ConfigMap, PodTemplateSpecArgs, Service, ServicePortArgs, ServiceSpecArgs
 from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, ObjectMetaArgs
 from pulumi_kubernetes.policy.v1 import PodDisruptionBudget, PodDisruptionBudgetSpecArgs
 
-from infra.components import labels, network
+from infra.components import autoscaler, labels, network
 from infra.components.model_store import ModelStore
 from infra.components.serving_pod import MONITORING_CONFIG, REST_PORT, ServingPod, models_config
 from infra.components.tenant import Tenant
-from infra.plan import SCALE_UP_PERCENT, SCALE_UP_PODS, ModelPlan
+from infra.plan import ModelPlan
 from infra.settings import GpuSettings, ModelSettings, Percent, Track
-from infra.settings.workloads import Autoscaling
 
 COMPONENT = "serving"
 
@@ -83,9 +72,8 @@ class ModelVersion(pulumi.ComponentResource):
             opts=after_tenant,
         )
         # Before the Deployment, so that it finds minReplicas wanted while its first pod still starts.
-        self.autoscaler = HorizontalPodAutoscaler(
-            name, metadata=metadata(), spec=_autoscaler(name, args.settings.autoscaling), opts=after_tenant
-        )
+        scaling = autoscaler.spec(args.model, version, args.settings.autoscaling, args.plan)
+        self.autoscaler = HorizontalPodAutoscaler(name, metadata=metadata(), spec=scaling, opts=after_tenant)
         PodDisruptionBudget(
             name,
             metadata=metadata(),
@@ -152,40 +140,4 @@ def _deployment(
             ),
         ),
         template=PodTemplateSpecArgs(metadata=ObjectMetaArgs(labels=object_labels), spec=pods.spec(selector)),
-    )
-
-
-def _autoscaler(name: str, autoscaling: Autoscaling) -> HorizontalPodAutoscalerSpecArgs:
-    """Up at once and by as much as is asked for; down slowly, since a lost GPU pod is minutes away."""
-    return HorizontalPodAutoscalerSpecArgs(
-        scale_target_ref=CrossVersionObjectReferenceArgs(api_version="apps/v1", kind="Deployment", name=name),
-        min_replicas=autoscaling.min_replicas,
-        max_replicas=autoscaling.max_replicas,
-        metrics=[
-            MetricSpecArgs(
-                type="Resource",
-                resource=ResourceMetricSourceArgs(
-                    name="cpu",
-                    target=MetricTargetArgs(type="Utilization", average_utilization=autoscaling.targets.cpu.value),
-                ),
-            )
-        ],
-        behavior=HorizontalPodAutoscalerBehaviorArgs(
-            scale_up=HPAScalingRulesArgs(
-                stabilization_window_seconds=0,
-                select_policy="Max",
-                policies=[
-                    HPAScalingPolicyArgs(type="Percent", value=SCALE_UP_PERCENT, period_seconds=15),
-                    HPAScalingPolicyArgs(type="Pods", value=SCALE_UP_PODS, period_seconds=15),
-                ],
-            ),
-            scale_down=HPAScalingRulesArgs(
-                stabilization_window_seconds=300,
-                select_policy="Max",
-                policies=[
-                    HPAScalingPolicyArgs(type="Percent", value=10, period_seconds=60),
-                    HPAScalingPolicyArgs(type="Pods", value=1, period_seconds=60),
-                ],
-            ),
-        ),
     )

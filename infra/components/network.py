@@ -84,6 +84,20 @@ def allow_https_out(
     return _allow_out(name, metadata, pods, [], ports("TCP", 443), opts=opts)
 
 
+def allow_out_to(
+    name: str,
+    metadata: ObjectMetaArgs,
+    pods: Mapping[str, str],
+    names: Sequence[str] | None,
+    allowed: Sequence[int],
+    *,
+    opts: pulumi.ResourceOptions,
+) -> NetworkPolicy:
+    """These pods may call every pod of these namespaces on these TCP ports; anything at all, where none are given."""
+    targets = [] if names is None else namespaces(names)
+    return _allow_out(name, metadata, pods, targets, [one for port in allowed for one in ports("TCP", port)], opts=opts)
+
+
 def own_namespace() -> NetworkPolicyPeerArgs:
     """Every pod of the policy's namespace."""
     return NetworkPolicyPeerArgs(pod_selector=LabelSelectorArgs())

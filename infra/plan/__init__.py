@@ -5,10 +5,12 @@ Components and checks read the plan; nothing else computes.
 
 from infra.plan.amounts import Amounts, Demand, shown, total
 from infra.plan.nodes import Packing, fits, node_of, one_pod, pack, spread
+from infra.plan.objectives import Burn, burns
 from infra.plan.pool import SharePlan
 from infra.plan.prices import HOURS_PER_MONTH
 from infra.plan.retries import backoff, waits
 from infra.plan.scaling import (
+    CREATED_PER_SECOND,
     METRIC_LAG,
     SCALE_UP_PERCENT,
     SCALE_UP_PODS,
@@ -16,6 +18,8 @@ from infra.plan.scaling import (
     TOLERANCE,
     ScaleStep,
     ScaleUp,
+    capacity,
+    largest_load,
     replicas_for,
     saturation,
     scale_up,
@@ -25,6 +29,7 @@ from infra.plan.stack import JobPlan, NodesPlan, Plan, TenantPlan, make_plan
 from infra.plan.sweeps import SweepPlan, sweep_data_set, sweep_definition
 
 __all__ = [
+    "CREATED_PER_SECOND",
     "GRACE_MARGIN",
     "HOURS_PER_MONTH",
     "METRIC_LAG",
@@ -33,6 +38,7 @@ __all__ = [
     "SYNC",
     "TOLERANCE",
     "Amounts",
+    "Burn",
     "Demand",
     "JobPlan",
     "ModelPlan",
@@ -46,7 +52,10 @@ __all__ = [
     "SweepPlan",
     "TenantPlan",
     "backoff",
+    "burns",
+    "capacity",
     "fits",
+    "largest_load",
     "largest_replicas",
     "make_plan",
     "node_of",

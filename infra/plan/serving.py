@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Final
 
 from infra.plan import prices as card
-from infra.plan.scaling import ScaleUp, scale_up
+from infra.plan.scaling import ScaleUp, scale_up, scale_up_pods
 from infra.settings import Duration, GpuSettings, ModelSettings, Money, Percent
 from infra.settings.platform import PriceSettings
 
@@ -78,6 +78,9 @@ class ModelPlan:
     scale_up: ScaleUp | None
     """What follows the stated step of the load; None where none is stated."""
 
+    scale_up_pods: int
+    """Pods that the autoscaler may add in 15 s, whatever there are."""
+
     threads: int
     """TensorFlow's threads: the CPU limit in whole cores, since it does not look at CPU quotas itself."""
 
@@ -95,7 +98,7 @@ def model_plan(model: ModelSettings, gpu: GpuSettings | None, prices: PriceSetti
     return ModelPlan(
         surge=surge,
         leaving=_leaving(model, surge),
-        incoming=model.autoscaling.min_replicas,
+        incoming=_incoming(model),
         peak_pods=peak_pods(model, replicas),
         pre_stop=model.drain.propagation + model.request_timeout,
         needed_grace=_needed_grace(model),
@@ -105,6 +108,7 @@ def model_plan(model: ModelSettings, gpu: GpuSettings | None, prices: PriceSetti
         rollout_timeout=Duration(step.seconds * waves),
         rollout=RolloutPlan(waves=waves, wave=model.cold_start + min_ready),
         scale_up=scale_up(model),
+        scale_up_pods=scale_up_pods(model),
         threads=max(1, int(model.resources.limit.cpu.amount)),
         price_per_hour_min=card.per_hour(model.resources, prices, gpu, model.autoscaling.min_replicas),
         price_per_hour_max=card.per_hour(model.resources, prices, gpu, replicas),
@@ -124,12 +128,17 @@ def peak_pods(model: ModelSettings, replicas: int) -> int:
     new one's autoscaler asks for more only after that, when the old pods have drained.
     """
     surge = surge_pods(model.rollout.max_surge, replicas)
-    return replicas + max(surge + _leaving(model, surge), model.autoscaling.min_replicas)
+    return replicas + max(surge + _leaving(model, surge), _incoming(model))
 
 
 def largest_replicas(model: ModelSettings, pods: int) -> int:
     """The most replicas whose worst moment fits into that many pods; 0 where none do."""
     return bisect_right(range(1, max(pods, 0) + 1), pods, key=lambda replicas: peak_pods(model, replicas))
+
+
+def _incoming(model: ModelSettings) -> int:
+    """Pods of a version that starts: one at least, since a Deployment that states no replicas has one."""
+    return max(1, model.autoscaling.min_replicas)
 
 
 def _leaving(model: ModelSettings, surge: int) -> int:

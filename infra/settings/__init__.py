@@ -1,5 +1,6 @@
 """The stack file, typed. Imports no Pulumi."""
 
+from infra.settings.monitoring import MonitoringSettings
 from infra.settings.parse import Parsed, Settings, key_path, parse
 from infra.settings.platform import DataSetSettings, GpuSettings, StoreSettings, TenantSettings, VolumeSettings
 from infra.settings.pool import GpuPoolSettings
@@ -14,6 +15,7 @@ __all__ = [
     "GpuSettings",
     "ModelSettings",
     "Money",
+    "MonitoringSettings",
     "Parsed",
     "Percent",
     "Quantity",

@@ -11,6 +11,7 @@ from pydantic_core import ErrorDetails
 
 from infra.finding import Finding
 from infra.settings.base import Name, Section
+from infra.settings.monitoring import MonitoringSettings
 from infra.settings.platform import (
     ClusterSettings,
     DataSetSettings,
@@ -46,6 +47,7 @@ class Settings(Section):
     training_jobs: Mapping[Name, TrainingJobSettings] = {}
     sweeps: Mapping[Name, SweepSettings] = {}
     models: Mapping[Name, ModelSettings] = {}
+    monitoring: MonitoringSettings | None = None
     policy: PolicySettings = PolicySettings()
 
 

@@ -58,6 +58,12 @@ class ClusterSettings(Section):
     ) = None
     """UID of the namespace `kube-system`, which no two clusters share; where given, any other cluster is refused."""
 
+    kubernetes_version: Annotated[str, matching(r"1\.[0-9]{1,3}", "a minor version such as '1.35'")] | None = None
+    """Oldest minor version among its API servers and controllers; says what its autoscaler can do."""
+
+    feature_gates: Mapping[str, bool] = {}
+    """Feature gates of API server and controller manager that are not at their version's default."""
+
     node_pools: Mapping[Name, NodePool] = {}
     """Nodes by kind; where given, everything must fit on them."""
 
@@ -133,6 +139,9 @@ class ImagesSettings(Section):
 
     device_plugin: GivenImage | None = None
     """NVIDIA's device plugin; needed where `gpu` is set and its mode is not `pretend`."""
+
+    prometheus: GivenImage | None = None
+    """Prometheus 3; needed where `monitoring` is set."""
 
     registries: Mapping[str, RegistryCredentials] = {}
     """Credentials by registry host."""

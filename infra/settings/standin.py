@@ -16,11 +16,12 @@ _IMAGE: Final = {"ref": "unreadable@sha256:" + "0" * 64}
 _SMALL: Final = {"cpu": "1m", "memory": 1, "limits": {"cpu": "2m", "memory": 1}}
 
 _STAND_INS: Final[Mapping[Location, object]] = {
-    ("cluster",): {"context": "unreadable", "maxGracePeriod": "3650d"},
-    ("images",): {"training": _IMAGE, "serving": _IMAGE, "devicePlugin": _IMAGE},
+    ("cluster",): {"context": "unreadable", "maxGracePeriod": "3650d", "kubernetesVersion": "1.999"},
+    ("images",): {"training": _IMAGE, "serving": _IMAGE, "devicePlugin": _IMAGE, "prometheus": _IMAGE},
     ("images", "training"): _IMAGE,
     ("images", "serving"): _IMAGE,
     ("images", "devicePlugin"): _IMAGE,
+    ("images", "prometheus"): _IMAGE,
     ("store",): {"local": "/unreadable"},
     ("dataSets", _ANY): {"local": "/unreadable"},
     ("gpu",): {"mode": "pretend"},

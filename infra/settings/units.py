@@ -169,6 +169,36 @@ class Percent(_Unit):
 
 
 @dataclass(frozen=True, order=True)
+class Objective(_Unit):
+    """A promised share such as `99.9%`."""
+
+    percent: Decimal
+
+    @classmethod
+    def parse(cls, raw: object) -> Self:
+        """Reads a number above 0 and below 100 with its sign.
+
+        Raises:
+            ValueError: No percent sign, no number, or out of range.
+        """
+        if isinstance(raw, cls):
+            return raw
+        match = re.fullmatch(_NUMBER + "%", raw) if isinstance(raw, str) else None
+        if match is None or not 0 < Decimal(match[1]) < 100:  # noqa: PLR2004 - what a percentage is
+            msg = f"expected a percentage above 0% and below 100% such as 99.9%, got {raw!r}"
+            raise ValueError(msg)
+        return cls(Decimal(match[1]))
+
+    @property
+    def budget(self) -> Decimal:
+        """Share that may miss it."""
+        return 1 - self.percent / 100
+
+    def __str__(self) -> str:
+        return f"{_plain(self.percent)}%"
+
+
+@dataclass(frozen=True, order=True)
 class Money(_Unit):
     """An amount with its currency, such as `0.95 USD`."""
 

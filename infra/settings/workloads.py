@@ -188,22 +188,31 @@ class Load(Section):
 
 
 class Targets(Section):
-    """What the autoscaler keeps."""
+    """What the autoscaler keeps; of two targets the one that wants more replicas counts."""
 
     cpu: Percent = Percent.parse("70%")
-    """Mean CPU use of the pods, as a share of their request."""
+    """Mean CPU use of the pods, as a share of their request; not looked at where minReplicas is 0."""
+
+    requests_per_second: PositiveNumber | None = None
+    """Requests per second for each replica, counted where they arrive: the external metric
+    `tfk8s_model_requests_per_second`, whose series docs/scaling.md says how to make."""
 
 
 class Autoscaling(Section):
     """Bounds and targets of the HorizontalPodAutoscaler; it owns the replicas."""
 
-    min_replicas: Annotated[int, Field(ge=1)] = 1
-    """Fewest pods, also without load."""
+    min_replicas: Annotated[int, Field(ge=0)] = 1
+    """Fewest pods, also without load; 0 needs targets.requestsPerSecond, since no pod is left to measure."""
 
     max_replicas: Annotated[int, Field(ge=1)]
     """Most pods under load; a rollout may surge above it."""
 
     targets: Targets = Targets()
+
+    @property
+    def looks_at_cpu(self) -> bool:
+        """Whether CPU is a target: the last pod's own idling would keep it, and above 1 % of the request it does."""
+        return self.min_replicas > 0
 
 
 def _surge(raw: object) -> int | Percent:

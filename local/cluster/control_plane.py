@@ -70,8 +70,9 @@ def api_server(binaries: Path) -> Program:
                     "authorization-mode": "Node,RBAC",
                     "enable-admission-plugins": "NodeRestriction",
                     "profiling": "false",
-                    # With etcd 3.4 it fails, also for clients that never asked for it: watches from resourceVersion 0.
-                    "feature-gates": "WatchList=false",
+                    # With etcd 3.4 WatchList fails, also for clients that never asked for it: watches from
+                    # resourceVersion 0. HPAScaleToZero is on by default from 1.37.
+                    "feature-gates": "WatchList=false,HPAScaleToZero=true",
                     "etcd-servers": ETCD_URL,
                     "etcd-cafile": pki("etcd-ca.crt"),
                     "etcd-certfile": pki("etcd-client.crt"),

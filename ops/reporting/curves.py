@@ -9,7 +9,7 @@ from typing import Final
 
 from infra.plan import ModelPlan, ScaleUp
 from infra.settings import Duration, ModelSettings
-from infra.settings.workloads import Load
+from infra.settings.workloads import Autoscaling, Load
 from ops.reporting.amounts import number, share, span
 
 _ROWS: Final = 20
@@ -176,12 +176,21 @@ def _verdict(model: ModelSettings, load: Load, scale: ScaleUp) -> str:
     if scale.replicas_after < scale.replicas_needed:
         return (
             f"{step} requests per second need {scale.replicas_needed} replicas at the target of "
-            f"{model.autoscaling.targets.cpu} CPU, the autoscaler stops at {scale.replicas_after}"
+            f"{target_words(model.autoscaling)}, the autoscaler stops at {scale.replicas_after}"
         )
     stated = f", stated: within {span(load.within)}" if load.within else ""
     if not scale.time.seconds:
         return f"the {scale.replicas_before} replicas of the usual load carry {step} requests per second already"
     return f"from {scale.replicas_before} to {scale.replicas_after} replicas in {span(scale.time)}{stated}"
+
+
+def target_words(autoscaling: Autoscaling) -> str:
+    """What the autoscaler keeps, in words."""
+    targets = autoscaling.targets
+    words = (
+        [] if targets.requests_per_second is None else [f"{number(targets.requests_per_second)} requests per second"]
+    )
+    return " or ".join([*words, *([f"{targets.cpu} CPU"] if autoscaling.looks_at_cpu else [])])
 
 
 def _points(places: list[tuple[float, float]]) -> str:

@@ -12,7 +12,14 @@ from infra.plan import ModelPlan, Plan
 from infra.settings import ModelSettings, Settings
 from ops.reporting.amounts import count, number, span
 from ops.reporting.costs import Costs, costs
-from ops.reporting.curves import RolloutPicture, ScalePicture, carries, rollout_picture, scale_picture
+from ops.reporting.curves import (
+    RolloutPicture,
+    ScalePicture,
+    carries,
+    rollout_picture,
+    scale_picture,
+    target_words,
+)
 from ops.reporting.inventory import ImageRow, VersionRow, images, versions
 from ops.reporting.quotas import Bar, node_bars, quota_bars
 from ops.reporting.runs import RunPicture, run_pictures
@@ -177,7 +184,7 @@ def _model(name: str, model: ModelSettings, plan: ModelPlan) -> ModelFacts:
         least=model.autoscaling.min_replicas,
         most=model.autoscaling.max_replicas,
         peak=plan.peak_pods,
-        target=str(model.autoscaling.targets.cpu),
+        target=target_words(model.autoscaling),
         drain=f"a leaving pod serves on for {span(plan.pre_stop)} and is gone after {span(plan.grace)}",
     )
 

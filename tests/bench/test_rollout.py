@@ -1,7 +1,7 @@
 """Predicted times of rollouts against measured ones: the program's own objects on pretend nodes, real controllers."""
 
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -13,23 +13,15 @@ from infra.checks import examine
 from infra.plan import ModelPlan
 from local.cluster import credentials
 from local.cluster.api import connect
-from ops.recording import record
-from tests.bench import pretend
-from tests.e2e.manifests import Kinds
+from tests.bench import fleets, pretend
+from tests.bench.fleets import LOOK_SECONDS, only, rolled_out
 from tests.e2e.platform import until
-from tests.unit.words import TODAY, sound
+from tests.unit.words import TODAY
 
 NODES = 152
 """Room for 1,216 pods of one GPU each: 800 replicas, 200 that surge and 200 that drain."""
 ALLOWED = 0.15
 """Largest difference of measured and predicted time, as a share of the measured one."""
-LOOK_SECONDS = 0.25
-"""Pause between two looks at a rollout."""
-KINDS = {
-    "Namespace", "ResourceQuota", "LimitRange", "ServiceAccount", "HorizontalPodAutoscaler", "PodDisruptionBudget",
-    "Deployment",
-}  # fmt: skip
-"""What a rollout meets; pretend nodes have neither network nor volumes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,25 +42,13 @@ class Fleet:
 
     def words(self, request_timeout: str) -> dict[str, object]:
         """A stack with this model alone, in a tenant of the same name."""
-        stack = sound()
-        archive = {"url": "https://models.example.org/1.tar", "sha256": "a1" * 32}
         model = {
-            "tenant": self.name,
-            "resources": {"cpu": 1, "memory": "1Gi", "gpu": 1},
             "requestTimeout": request_timeout,
             "coldStart": f"{self.cold_start}s",
             "rollout": {"maxSurge": self.surge},
-            "tracks": {"stable": {"version": 1, "fetch": archive}},
             "autoscaling": {"minReplicas": self.least, "maxReplicas": self.replicas},
         }
-        room = {"cpu": 10_000, "memory": "10000Gi"}
-        return {
-            **stack,
-            "gpu": {"mode": "pretend"},
-            "tenants": {self.name: {"quota": {"requests": {**room, "gpu": 10_000}, "limits": room}}},
-            "trainingJobs": {},
-            "models": {self.name: model},
-        }
+        return fleets.alone(self.name, model)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,8 +125,8 @@ def test_rollouts_take_as_long_as_predicted_and_never_lack_a_replica(
 
 def case(fleet: Fleet) -> Case:
     """The fleet as the program renders it before and after a change of a word that changes the pods."""
-    manifests, changed = objects(fleet.words("5s")), objects(fleet.words("6s"))
-    deployment = only_deployment(manifests)
+    manifests, changed = fleets.objects(fleet.words("5s")), fleets.objects(fleet.words("6s"))
+    deployment = only("Deployment", manifests)
     # As if the autoscaler had scaled it already: it has no metrics of pods that do not exist, and leaves them alone.
     deployment["spec"] |= {
         "replicas": fleet.replicas,
@@ -157,66 +137,32 @@ def case(fleet: Fleet) -> Case:
         plan=examine(fleet.words("6s"), TODAY).plan.models[fleet.name],
         manifests=manifests,
         changed=pretend.on_pretend_nodes(
-            only_deployment(changed)["spec"]["template"], {pretend.COLD_START: str(fleet.cold_start)}
+            only("Deployment", changed)["spec"]["template"], {pretend.COLD_START: str(fleet.cold_start)}
         ),
     )
-
-
-def objects(words: Mapping[str, object]) -> list[Any]:
-    """What the program makes of the words, of `KINDS`."""
-    return [resource.inputs for resource in record(words).objects() if resource.inputs["kind"] in KINDS]
-
-
-def only_deployment(manifests: list[Any]) -> Any:
-    (deployment,) = (manifest for manifest in manifests if manifest["kind"] == "Deployment")
-    return deployment
 
 
 def measure(case: Case) -> Measured:
     """One rollout, from nothing to nothing."""
     with connect(credentials.ADMIN) as client:
-        kinds = Kinds(client)
         try:
-            for manifest in case.manifests:
-                client.post(kinds.collection(manifest), json=manifest).raise_for_status()
-            deployment = only_deployment(case.manifests)
-            deployed = f"{kinds.collection(deployment)}/{deployment['metadata']['name']}"
+            deployed = fleets.create(client, case.manifests)
             until(f"{case.fleet} is ready", 120, lambda: rolled_out(client.get(deployed).json()))
             return roll_out(client, deployed, case)
         finally:
-            namespace = f"/api/v1/namespaces/{case.fleet.name}"
-            client.delete(namespace)
-            # At once, instead of after their grace period.
-            client.delete(f"{namespace}/pods", params={"gracePeriodSeconds": "0"}, timeout=60)
-            until(f"{case.fleet} is gone", 120, lambda: client.get(namespace).status_code == 404)
+            fleets.remove(client, case.fleet.name)
 
 
 def roll_out(client: httpx.Client, deployed: str, case: Case) -> Measured:
     """Changes the pods, and looks on."""
-    change = {"spec": {"template": case.changed}}
-    merge = {"Content-Type": "application/merge-patch+json"}
-    started = time.monotonic()
-    client.patch(deployed, json=change, headers=merge).raise_for_status()
+    started = fleets.change_pods(client, deployed, case.changed)
     least_ready, most_pods = case.fleet.replicas, 0
     while True:
         seen = client.get(deployed).raise_for_status().json()
         seconds = time.monotonic() - started
         least_ready = min(least_ready, seen["status"].get("readyReplicas", 0))
-        most_pods = max(most_pods, pods(client, case.fleet.name))
+        most_pods = max(most_pods, fleets.pods(client, case.fleet.name))
         if rolled_out(seen):
             return Measured(case=case, seconds=seconds, least_ready=least_ready, most_pods=most_pods)
         assert seconds < 2 * case.plan.rollout.time.seconds, f"{case.fleet} hangs: {seen['status']}"
         time.sleep(LOOK_SECONDS)
-
-
-def rolled_out(deployment: Any) -> bool:
-    """All pods are of the newest template and available, and none of an older one is left but draining ones."""
-    wanted, status = deployment["spec"]["replicas"], deployment["status"]
-    counts = [status.get(count, 0) for count in ("updatedReplicas", "availableReplicas", "replicas")]
-    return status.get("observedGeneration") == deployment["metadata"]["generation"] and counts == [wanted] * 3
-
-
-def pods(client: httpx.Client, namespace: str) -> int:
-    """All that exist, draining ones included."""
-    page = client.get(f"/api/v1/namespaces/{namespace}/pods", params={"limit": "1"}).raise_for_status().json()
-    return len(page["items"]) + page["metadata"].get("remainingItemCount", 0)

@@ -36,6 +36,7 @@ _ROOMY: Final = {
     "limits": {"cpu": 90, "memory": "90Gi"},
 }
 _HANDLES: Final = {"driver": "efs.csi.aws.com", "volumeHandles": {"train": "fs-1", "serve": "fs-2"}}
+_COUNTED: Final = {"traefik": {"namespace": "traefik", "service": "metrics", "port": 9100}}
 VARIANTS: Final[Mapping[str, Sequence[tuple[str, object]]]] = {
     "sound": (),
     "mps": (("gpu", {"mode": "mps", "podsPerGpu": 2}), ("trainingJobs.digits.gpus", 1)),
@@ -51,6 +52,12 @@ VARIANTS: Final[Mapping[str, Sequence[tuple[str, object]]]] = {
         ("tenants.train.quota", _ROOMY),
     ),
     "tensorboard": (("tenants.train.tensorboard", {}), ("tenants.train.quota", _ROOMY)),
+    "monitoring": (
+        ("images.prometheus", {"ref": f"quay.io/prometheus/prometheus:v3.5.0@{DIGEST}"}),
+        ("monitoring", {"objectives": {"latency": "1s"}, "storageClassName": "fast", "gateway": _COUNTED}),
+        ("cluster.kubernetesVersion", "1.37"),
+        ("models.digits.autoscaling", {"minReplicas": 0, "maxReplicas": 3, "targets": {"requestsPerSecond": 9}}),
+    ),
     "another stack's image": (("images.training", {"fromStack": "organization/tfk8s/dev"}),),
 }
 """Changes of the sound stack of `tests.unit.words`."""

@@ -3,8 +3,9 @@
 import base64
 import hashlib
 import json
+import math
 import re
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import cast
@@ -58,7 +59,8 @@ def make_app(where: Where, transport: httpx.AsyncBaseTransport | None = None) ->
         try:
             answer = await ask(client, where, pixels)
         except Unavailable as error:
-            return _error(503, str(error))
+            wait = math.ceil(error.retry_after_seconds)
+            return _error(503, str(error), {"Retry-After": str(wait)} if wait else {})
         except Refused as error:
             return _error(502, str(error))
         return JSONResponse(
@@ -98,8 +100,8 @@ def _strokes(body: bytes) -> object:
     return cast("dict[str, object]", value)["strokes"]
 
 
-def _error(status: int, reason: str) -> Response:
-    return JSONResponse({"error": reason}, status_code=status)
+def _error(status: int, reason: str, headers: Mapping[str, str] | None = None) -> Response:
+    return JSONResponse({"error": reason}, status_code=status, headers=headers)
 
 
 def _headers(page: str) -> dict[str, str]:

@@ -10,6 +10,7 @@ from typing import Protocol, cast
 import httpx
 
 from digit_pad.outputs import Served
+from infra.reader import retry_after_seconds
 
 CLASSES = 10
 DEADLINE_SECONDS = 5.0
@@ -20,11 +21,17 @@ TRY_SECONDS = 2.0
 
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.05, 0.8
 PASSING = frozenset({502, 503, 504})
-"""Answers of proxies and load balancers that have no server at the moment."""
+"""Answers of proxies and load balancers that have no server at the moment; 503 also while a model without pods wakes
+up, for which the page asks again and again."""
 
 
 class Unavailable(Exception):
     """Nobody answered within the deadline; the message says what happened last."""
+
+    def __init__(self, message: str, retry_after_seconds: float) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
+        """How long whoever answered last asks to wait; 0 where it said nothing."""
 
 
 class Refused(Exception):
@@ -75,7 +82,7 @@ async def ask(
     """
     deadline, pause, tries = clock() + DEADLINE_SECONDS, FIRST_PAUSE_SECONDS, 0
     while True:
-        served, start = where.served(), clock()
+        served, start, asked_to_wait = where.served(), clock(), 0.0
         tries += 1
         try:
             timeout = min(TRY_SECONDS, max(0.1, deadline - start))
@@ -85,11 +92,12 @@ async def ask(
         else:
             if answer.status_code not in PASSING:
                 return Answer(served, _probabilities(answer), tries, (clock() - start) * 1000)
-            problem = f"HTTP {answer.status_code}"
+            problem, asked_to_wait = f"HTTP {answer.status_code}", retry_after_seconds(answer.headers)
         # Between half and all of the pause: pages that failed together should not come back together.
-        wait = pause * random.uniform(0.5, 1)  # noqa: S311  nothing secret
+        wait = max(asked_to_wait, pause * random.uniform(0.5, 1))  # noqa: S311  nothing secret
         if clock() + wait >= deadline:
-            raise Unavailable(f"{served.predict_url} did not answer {tries} tries in {DEADLINE_SECONDS:g} s: {problem}")
+            said = f"{served.predict_url} did not answer {tries} tries in {DEADLINE_SECONDS:g} s: {problem}"
+            raise Unavailable(said, asked_to_wait)
         await sleep(wait)
         pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
 

@@ -68,6 +68,19 @@ def test_pauses_grow_and_end_before_the_deadline() -> None:
     assert DEADLINE_SECONDS - 0.8 <= time.now < DEADLINE_SECONDS
 
 
+def test_a_server_that_says_how_long_to_wait_is_asked_no_earlier() -> None:
+    time = Time()
+    sleepy = httpx.Response(503, headers={"Retry-After": "2"})
+    assert asked(Model(sleepy, said()), time=time).tries == 2
+    assert time.slept == [2.0]
+
+
+def test_who_is_told_to_wait_longer_than_the_deadline_tells_so() -> None:
+    with pytest.raises(Unavailable, match="did not answer 1 tries in 5 s: HTTP 503") as unavailable:
+        asked(Model(httpx.Response(503, headers={"Retry-After": "30"})))
+    assert unavailable.value.retry_after_seconds == 30
+
+
 def test_the_address_is_looked_up_before_each_try() -> None:
     assert asked(Model(httpx.Response(503), said()), Fixed(1, 2)).served.version == 2
 

@@ -1,0 +1,284 @@
+"""From a jump of the load to ready pods and back: the program's own autoscalers, real controllers, pretend pods."""
+
+import copy
+import functools
+import time
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import httpx
+import pytest
+
+from infra.checks import examine
+from infra.plan import CREATED_PER_SECOND, METRIC_LAG, ModelPlan
+from local.cluster import credentials
+from local.cluster.api import connect
+from tests.bench import fleets, pretend
+from tests.bench.fleets import LOOK_SECONDS, only, rolled_out
+from tests.bench.load import EXTERNAL, Source, source
+from tests.e2e.platform import until
+from tests.unit.words import TODAY
+
+NODES = 180
+"""Room for 1,440 pods of one GPU each."""
+COLD_START = 60
+"""Seconds from a pod's creation to ready."""
+TARGET = 35.0
+"""Requests a second for each replica, of 50 that keep it busy."""
+OUTAGE_SECONDS = 360
+"""Longer than the 300 s after which an autoscaler gives up what it wanted before."""
+IDLE_SECONDS = 45
+"""Three looks of an autoscaler."""
+BURST = 30
+"""Pods that kube-controller-manager creates at once before its client rate counts (--kube-api-burst)."""
+SLACK_SECONDS = 5
+"""What the formula leaves out: scheduling, and what the API server and KWOK take to tell of a ready pod."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fleet:
+    """A model, its bounds and its loads."""
+
+    name: str
+    least: int
+    most: int
+    peer: bool = False
+    """Scaled as the common tutorial has it: 50 % CPU, the default policy."""
+
+    tolerant: bool = False
+    """The autoscaler keeps the cluster's tolerance."""
+
+    usual: float = TARGET
+    """Requests a second."""
+
+    def words(self, request_timeout: str = "5s") -> dict[str, object]:
+        """A stack with this model alone."""
+        bounds = {"minReplicas": self.least, "maxReplicas": self.most, "targets": {"requestsPerSecond": TARGET}}
+        model = {
+            "requestTimeout": request_timeout,
+            "coldStart": f"{COLD_START}s",
+            "rollout": {"maxSurge": "25%"},
+            "load": {"requestsPerSecond": self.usual, "step": self.most * TARGET, "perReplica": 50},
+            "autoscaling": bounds,
+        }
+        cluster = {"context": "test", "kubernetesVersion": "1.35", "featureGates": {"HPAScaleToZero": True}}
+        return {**fleets.alone(self.name, model), "cluster": cluster}
+
+    @property
+    def plan(self) -> ModelPlan:
+        """The figures of its sums."""
+        return examine(self.words(), TODAY).plan.models[self.name]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """What is sent to the cluster for a fleet. Made in one thread: the program runs in one at a time."""
+
+    fleet: Fleet
+    replicas: int
+    """To begin with, as if it had been scaled already."""
+
+    manifests: list[Any]
+    changed: Any
+    """The pod template that is rolled out."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """A fleet at a moment."""
+
+    seconds: float
+    wanted: int
+    ready: int
+
+
+@pytest.fixture(scope="module")
+def client(cluster: None, tmp_path_factory: pytest.TempPathFactory) -> Generator[httpx.Client]:
+    log = tmp_path_factory.mktemp("kwok") / "log"
+    with connect(credentials.ADMIN) as client, pretend.nodes(client, [{"fleet": "all"}] * NODES, log):
+        yield client
+
+
+@pytest.fixture(scope="module")
+def metrics(client: httpx.Client, tmp_path_factory: pytest.TempPathFactory) -> Generator[Source]:
+    with source(client, tmp_path_factory.mktemp("load")) as made:
+        yield made
+
+
+def test_three_to_twenty_six_times_and_as_the_tutorial_has_it(metrics: Source) -> None:
+    ours = [Fleet(name=f"climb-{number}", least=3, most=20) for number in range(6)]
+    peer = Fleet(name="climb-peer", least=3, most=20, peer=True, usual=50.0)
+    cases = [case(fleet, fleet.least) for fleet in (*ours, peer)]
+    with ThreadPoolExecutor(max_workers=len(cases)) as pool:
+        *seen, tutorial = pool.map(functools.partial(climb, metrics, longest=600), cases)
+    rows = [row(fleet, one) for fleet, one in zip(ours, seen, strict=True)]
+    print("", HEADER, *rows, row(peer, tutorial), sep="\n", flush=True)
+    worst = max(one[-1].seconds for one in seen)
+    print(f"worst of {len(seen)}: {worst:.1f} s", flush=True)
+    assert worst <= at_most(ours[0])
+    assert tutorial[-1].seconds > worst
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_fifty_to_eight_hundred(metrics: Source, number: int) -> None:
+    fleet = Fleet(name=f"large-{number}", least=50, most=800, usual=50 * TARGET)
+    seen = climb(metrics, case(fleet, fleet.least), longest=300)
+    print("", HEADER, row(fleet, seen), sep="\n", flush=True)
+    assert seen[-1].seconds <= at_most(fleet)
+
+
+def test_fifty_to_eight_hundred_as_the_tutorial_has_it(metrics: Source) -> None:
+    peer = Fleet(name="large-peer", least=50, most=800, peer=True, usual=25 * 50.0)
+    print("", HEADER, row(peer, climb(metrics, case(peer, peer.least), longest=900)), sep="\n", flush=True)
+
+
+def test_a_dead_metric_source_takes_nothing_away_and_the_fleet_comes_down_without_flapping(
+    client: httpx.Client, metrics: Source
+) -> None:
+    fleet = Fleet(name="outage", least=3, most=20)
+    metrics.load.requests[fleet.name] = fleet.most * TARGET
+    try:
+        deployed = fleets.create(client, case(fleet, fleet.most).manifests)
+        until("the fleet is ready", 120, lambda: rolled_out(client.get(deployed).json()))
+        metrics.stop(EXTERNAL)
+        # CPU says that nobody is busy; that alone would take the fleet down.
+        metrics.load.requests[fleet.name] = fleet.usual
+        ends = time.monotonic() + OUTAGE_SECONDS
+        dead = list(looks(client, deployed, lambda _: time.monotonic() > ends, 2 * OUTAGE_SECONDS))
+        metrics.start(EXTERNAL)
+        down = list(looks(client, deployed, lambda seen: seen["spec"]["replicas"] == fleet.least, 1800))
+    finally:
+        fleets.remove(client, fleet.name)
+    print(f"\nmetric source dead for {dead[-1].seconds:.0f} s: {min(look.ready for look in dead)} ready at all times")
+    print(f"restored: {fleet.most} to {fleet.least} in {down[-1].seconds:.0f} s: {steps(down)}", flush=True)
+    assert {look.wanted for look in dead} == {fleet.most}
+    assert min(look.ready for look in dead) == fleet.most
+    assert all(after.wanted <= before.wanted for before, after in pairwise(down))
+
+
+def test_a_fleet_of_nobody_stays_away_until_somebody_asks(client: httpx.Client, metrics: Source) -> None:
+    fleet = Fleet(name="asleep", least=0, most=3)
+    metrics.load.requests[fleet.name] = 0.0
+    try:
+        deployed = fleets.create(client, case(fleet, 0).manifests)
+        ends = time.monotonic() + IDLE_SECONDS
+        idle = list(looks(client, deployed, lambda _: time.monotonic() > ends, 2 * IDLE_SECONDS))
+        metrics.load.requests[fleet.name] = 1.0
+        woken = list(looks(client, deployed, lambda seen: seen["status"].get("readyReplicas") == 1, 120))
+    finally:
+        fleets.remove(client, fleet.name)
+    print(
+        f"\nnobody for {idle[-1].seconds:.0f} s without load; ready {woken[-1].seconds:.1f} s after the first request"
+    )
+    assert {look.wanted for look in idle} == {0}
+    assert woken[-1].seconds <= COLD_START + 15 + SLACK_SECONDS
+
+
+def test_a_rollout_leaves_no_pods_behind_and_with_the_default_tolerance_it_does(metrics: Source) -> None:
+    """800 replicas of a fleet that may have 1,000; beside it 40 with and without a tolerance."""
+    cases = [
+        case(Fleet(name="rolling-800", least=50, most=1000), 800),
+        case(Fleet(name="rolling-40", least=3, most=80), 40),
+        case(Fleet(name="rolling-40-tolerant", least=3, most=80, tolerant=True), 40),
+    ]
+    with ThreadPoolExecutor(max_workers=len(cases)) as pool:
+        seen = list(pool.map(functools.partial(roll_out, metrics), cases))
+    print("\nreplicas tolerance predicted measured  fewest ready most wanted", flush=True)
+    for one, watched in zip(cases, seen, strict=True):
+        least, most = min(look.ready for look in watched), max(look.wanted for look in watched)
+        predicted = one.fleet.plan.rollout.time.seconds
+        kept = "10 %" if one.fleet.tolerant else "0"
+        print(f"{one.replicas:>8} {kept:>9} {predicted:>7.0f} s {watched[-1].seconds:>6.1f} s {least:>12} {most:>11}")
+        assert least >= one.replicas
+    large, small, tolerant = ({look.wanted for look in watched} for watched in seen)
+    assert large == {800}
+    assert small == {40}
+    assert max(tolerant) > 40
+
+
+def case(fleet: Fleet, replicas: int) -> Case:
+    """What the program makes of a fleet."""
+    made, later = copy.deepcopy(fleets.objects(fleet.words())), fleets.objects(fleet.words("6s"))
+    deployment, spec = only("Deployment", made), only("HorizontalPodAutoscaler", made)["spec"]
+    deployment["spec"] |= {"replicas": replicas, "template": slow(deployment)}
+    if fleet.peer:
+        use = {"type": "Utilization", "averageUtilization": 50}
+        spec["metrics"] = [{"type": "Resource", "resource": {"name": "cpu", "target": use}}]
+        del spec["behavior"]
+    if fleet.tolerant:
+        for rules in spec["behavior"].values():
+            del rules["tolerance"]
+    return Case(fleet=fleet, replicas=replicas, manifests=made, changed=slow(only("Deployment", later)))
+
+
+def slow(deployment: Any) -> Any:
+    """Its template, of pods that take their time to become ready."""
+    return pretend.on_pretend_nodes(deployment["spec"]["template"], {pretend.COLD_START: str(COLD_START)})
+
+
+def climb(metrics: Source, one: Case, *, longest: float) -> list[Look]:
+    """From the usual load to the step: every look until all replicas are ready."""
+    fleet = one.fleet
+    with connect(credentials.ADMIN) as client:
+        metrics.load.requests[fleet.name] = fleet.usual
+        try:
+            deployed = fleets.create(client, one.manifests)
+            until(f"{fleet.name} is ready", 180, lambda: rolled_out(client.get(deployed).json()))
+            metrics.load.requests[fleet.name] = fleet.most * TARGET
+            return list(looks(client, deployed, lambda seen: seen["status"]["readyReplicas"] == fleet.most, longest))
+        finally:
+            fleets.remove(client, fleet.name)
+
+
+def roll_out(metrics: Source, one: Case) -> list[Look]:
+    """A change of all pods while the load is just what its replicas take."""
+    name = one.fleet.name
+    with connect(credentials.ADMIN) as client:
+        metrics.load.requests[name] = one.replicas * TARGET
+        try:
+            deployed = fleets.create(client, one.manifests)
+            until(f"{name} is ready", 300, lambda: rolled_out(client.get(deployed).json()))
+            fleets.change_pods(client, deployed, one.changed)
+            return list(looks(client, deployed, rolled_out, 1200))
+        finally:
+            fleets.remove(client, name)
+
+
+def looks(client: httpx.Client, deployed: str, done: Callable[[Any], bool], longest: float) -> Generator[Look]:
+    """Looks at a Deployment until it is done."""
+    started = time.monotonic()
+    while True:
+        seen = client.get(deployed).raise_for_status().json()
+        seconds = time.monotonic() - started
+        yield Look(seconds=seconds, wanted=seen["spec"]["replicas"], ready=seen["status"].get("readyReplicas", 0))
+        if done(seen):
+            return
+        assert seconds < longest, f"{deployed} after {longest} s: {seen['status']}"
+        time.sleep(LOOK_SECONDS)
+
+
+HEADER = "replicas    target                     measured   at most   wanted"
+
+
+def row(fleet: Fleet, seen: Sequence[Look]) -> str:
+    """A line of the table."""
+    how = "CPU 50 %, default policy" if fleet.peer else "requests a second"
+    formula = "" if fleet.peer else f"{at_most(fleet):.0f} s"
+    return f"{fleet.least:>4} to {fleet.most:<4} {how:<25} {seen[-1].seconds:>6.1f} s {formula:>9}   {steps(seen)}"
+
+
+def steps(seen: Sequence[Look]) -> str:
+    """What was wanted, and when."""
+    changed = (after for before, after in pairwise(seen) if after.wanted != before.wanted)
+    return ", ".join(f"{look.wanted} at {look.seconds:.0f} s" for look in changed)
+
+
+def at_most(fleet: Fleet) -> float:
+    """Seconds by the formula, without the lag of a metric that knows at once, for a jump just after a look."""
+    rise = fleet.plan.scale_up
+    assert rise is not None
+    created_at_once = min(BURST, rise.replicas_after - rise.replicas_before) / CREATED_PER_SECOND
+    return float(rise.time.seconds - METRIC_LAG.seconds) - created_at_once + SLACK_SECONDS
