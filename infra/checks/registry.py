@@ -34,7 +34,7 @@ from infra.checks.pool import (
     shares_have_a_queue,
 )
 from infra.checks.prices import prices_share_a_currency
-from infra.checks.rollout import rollouts_end_in_time, usual_start_is_shorter
+from infra.checks.rollout import dips_are_known, rollouts_end_in_time, rollouts_go_one_way, usual_start_is_shorter
 from infra.checks.scaling import autoscaling_bounds, cpu_target_has_a_request, target_leaves_head_room
 from infra.checks.store import handles_fit_tenants, one_kind_of_store
 from infra.checks.sweeps import sweeps_can_be_run, sweeps_have_declared_arguments
@@ -171,6 +171,17 @@ CHECKS: Final[tuple[Check, ...]] = (
     ),
     Check(id="drain", find=drain_fits, example=_model(requestTimeout="20s", drain={"gracePeriod": "29s"})),
     Check(id="start-up", find=usual_start_is_shorter, example=_model(coldStart="12m")),
+    Check(id="rollout-step", find=rollouts_go_one_way, example=_model(rollout={"maxSurge": 0})),
+    Check(
+        id="capacity-dip",
+        find=dips_are_known,
+        severities=("warning",),
+        example=_model(
+            autoscaling={"minReplicas": 2, "maxReplicas": 3},
+            rollout={"maxSurge": 0, "maxUnavailable": 1},
+            load={"requestsPerSecond": 100, "perReplica": 50},
+        ),
+    ),
     Check(
         id="rollout-time",
         find=rollouts_end_in_time,

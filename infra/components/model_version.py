@@ -140,7 +140,8 @@ def rest_ports() -> list[ServicePortArgs]:
 def _deployment(
     args: ModelVersionArgs, pods: ServingPod, selector: dict[str, str], object_labels: dict[str, str]
 ) -> DeploymentSpecArgs:
-    surge = args.settings.rollout.max_surge
+    rollout = args.settings.rollout
+    surge = rollout.max_surge
     return DeploymentSpecArgs(
         selector=LabelSelectorArgs(match_labels=selector),
         min_ready_seconds=args.plan.min_ready.whole_seconds or None,
@@ -148,7 +149,7 @@ def _deployment(
         strategy=DeploymentStrategyArgs(
             type="RollingUpdate",
             rolling_update=RollingUpdateDeploymentArgs(
-                max_surge=str(surge) if isinstance(surge, Percent) else surge, max_unavailable=0
+                max_surge=str(surge) if isinstance(surge, Percent) else surge, max_unavailable=rollout.max_unavailable
             ),
         ),
         template=PodTemplateSpecArgs(metadata=ObjectMetaArgs(labels=object_labels), spec=pods.spec(selector)),

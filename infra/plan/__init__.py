@@ -20,7 +20,15 @@ from infra.plan.scaling import (
     saturation,
     scale_up,
 )
-from infra.plan.serving import GRACE_MARGIN, ModelPlan, RolloutPlan, largest_replicas, peak_pods, surge_pods
+from infra.plan.serving import (
+    GRACE_MARGIN,
+    ModelPlan,
+    RolloutPlan,
+    largest_replicas,
+    peak_pods,
+    surge_pods,
+    without_surge,
+)
 from infra.plan.stack import JobPlan, NodesPlan, Plan, TenantPlan, make_plan
 from infra.plan.sweeps import SweepPlan, sweep_data_set, sweep_definition
 
@@ -63,4 +71,5 @@ __all__ = [
     "sweep_definition",
     "total",
     "waits",
+    "without_surge",
 ]

@@ -27,10 +27,11 @@ class RolloutPlan:
     """How long a change of the pods takes at maxReplicas when pods start in their usual time."""
 
     waves: int
-    """`maxSurge` pods at a time."""
+    """`maxSurge` pods at a time, or `maxUnavailable` of them where there is no surge."""
 
     wave: Duration
-    """`coldStart` and minReadySeconds; the old pods of a wave drain while the next one starts."""
+    """`coldStart` and minReadySeconds; the old pods of a wave drain while the next one starts. Without a surge they
+    drain before it, since they hold the devices it waits for."""
 
     @property
     def time(self) -> Duration:
@@ -44,6 +45,12 @@ class ModelPlan:
 
     surge: int
     """Pods above maxReplicas while a rollout runs at the maximum."""
+
+    unavailable: int
+    """Pods that are missing meanwhile; 0 where there is a surge."""
+
+    at_a_time: int
+    """Pods replaced in one wave."""
 
     leaving: int
     """Pods that drain at the same time then: they hold quota and devices, and no controller counts them."""
@@ -91,9 +98,14 @@ def model_plan(model: ModelSettings, gpu: GpuSettings | None, prices: PriceSetti
     surge = surge_pods(model.rollout.max_surge, replicas)
     grace, min_ready = _grace(model), _min_ready(model)
     step = model.startup + min_ready + grace
-    waves = -(-replicas // surge)
+    # A stack that says neither is refused by a check.
+    at_a_time = surge or model.rollout.max_unavailable or 1
+    waves = -(-replicas // at_a_time)
+    first = model.cold_start if surge else grace + model.cold_start
     return ModelPlan(
         surge=surge,
+        unavailable=0 if surge else min(model.rollout.max_unavailable, replicas),
+        at_a_time=at_a_time,
         leaving=_leaving(model, surge),
         incoming=model.autoscaling.min_replicas,
         peak_pods=peak_pods(model, replicas),
@@ -103,7 +115,7 @@ def model_plan(model: ModelSettings, gpu: GpuSettings | None, prices: PriceSetti
         min_ready=min_ready,
         progress_deadline=step,
         rollout_timeout=Duration(step.seconds * waves),
-        rollout=RolloutPlan(waves=waves, wave=model.cold_start + min_ready),
+        rollout=RolloutPlan(waves=waves, wave=first + min_ready),
         scale_up=scale_up(model),
         threads=max(1, int(model.resources.limit.cpu.amount)),
         price_per_hour_min=card.per_hour(model.resources, prices, gpu, model.autoscaling.min_replicas),
@@ -121,10 +133,17 @@ def peak_pods(model: ModelSettings, replicas: int) -> int:
 
     That is the larger of two moments. A change of the pods rolls out: the surge starts while the wave before it
     drains. Or a new version starts at minReplicas beside the present one, which goes when the new one is ready; the
-    new one's autoscaler asks for more only after that, when the old pods have drained.
+    new one's autoscaler asks for more only after that, when the old pods have drained. Without a surge the old pods
+    go first, so the first moment needs no more room than the replicas have.
     """
     surge = surge_pods(model.rollout.max_surge, replicas)
     return replicas + max(surge + _leaving(model, surge), model.autoscaling.min_replicas)
+
+
+def without_surge(model: ModelSettings) -> ModelSettings:
+    """The model, taking one old pod away before it adds a new one."""
+    one_by_one = model.rollout.model_copy(update={"max_surge": 0, "max_unavailable": 1})
+    return model.model_copy(update={"rollout": one_by_one})
 
 
 def largest_replicas(model: ModelSettings, pods: int) -> int:

@@ -208,17 +208,20 @@ class Autoscaling(Section):
 def _surge(raw: object) -> int | Percent:
     if isinstance(raw, str):
         return Percent.parse(raw)
-    if isinstance(raw, bool) or not isinstance(raw, int) or raw < 1:
-        msg = f"expected a count of at least 1 or a percentage such as 25%, got {raw!r}"
+    if isinstance(raw, bool) or not isinstance(raw, int) or raw < 0:
+        msg = f"expected a count or a percentage such as 25%, got {raw!r}"
         raise ValueError(msg)
     return raw
 
 
 class Rollout(Section):
-    """How a change of the pods is rolled out; maxUnavailable is always 0."""
+    """How a change of the pods is rolled out: new pods first, or old ones first where there is no room for more."""
 
     max_surge: Annotated[int | Percent, PlainValidator(_surge)] = 1
     """Pods above the wanted number while rolling out: a count or a percentage."""
+
+    max_unavailable: Annotated[int, Field(ge=0)] = 0
+    """Pods that may be missing while rolling out, on a pool without room for a surge: with `maxSurge: 0` only."""
 
 
 class ModelSettings(Section):

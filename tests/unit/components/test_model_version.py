@@ -96,6 +96,11 @@ def test_a_rollout_adds_servers_before_it_takes_any(surge: object, sent: object)
     assert strategy == {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": sent, "maxUnavailable": 0}}
 
 
+def test_on_a_full_pool_a_rollout_takes_servers_first_if_the_stack_file_says_so() -> None:
+    changed = record_changed((f"{MODEL}.rollout", {"maxSurge": 0, "maxUnavailable": 2}))
+    assert deployment(changed).inputs["spec"]["strategy"]["rollingUpdate"] == {"maxSurge": 0, "maxUnavailable": 2}
+
+
 def test_a_leaving_server_goes_on_for_as_long_as_requests_may_come_and_last() -> None:
     timing = {f"{MODEL}.requestTimeout": "7s", f"{MODEL}.drain": {"propagation": "20s"}, f"{MODEL}.coldStart": "64s"}
     changed = record_changed(*timing.items())
