@@ -87,7 +87,13 @@ class ServingPod:
     def _verify(self) -> ContainerArgs:
         """Refuses a version without a valid manifest. Asks for no more than the server, so it costs nothing."""
         source = {} if self.fetch is None else {"url": self.fetch.url, "sha256": self.fetch.sha256}
-        wanted = FetchEnvironment(model=self.model, version=self.version, directory=_MODELS, **source)
+        wanted = FetchEnvironment(
+            model=self.model,
+            version=self.version,
+            directory=_MODELS,
+            needs_warmup=self.settings.warmup == "required",
+            **source,
+        )
         asked = self.settings.resources
         without_gpu = ContainerResources(cpu=asked.cpu, memory=asked.memory, limits=asked.limits)
         return pod.container(

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, PlainValidator
 
@@ -242,6 +242,9 @@ class ModelSettings(Section):
 
     cold_start: PositiveDuration = Duration.parse("60s")
     """Usual time from a pod's creation to ready, from which times of rollouts and scale-ups are predicted."""
+
+    warmup: Literal["required", "optional"] = "required"
+    """Whether a version must bring requests that the server replays before it is ready; training writes them."""
 
     drain: Drain = Drain()
     rollout: Rollout = Rollout()
