@@ -20,6 +20,9 @@ WARMUP: Final = "assets.extra/tf_serving_warmup_requests"
 """A version's warm-up requests, relative to its directory: where TensorFlow Serving looks for them
 (tensorflow_serving/servables/tensorflow/saved_model_warmup_util.cc)."""
 
+WARMUP_ROWS: Final = 32
+"""Most rows of a warm-up request, which a batching server must have room for as for any other."""
+
 
 class StoreError(Exception):
     """The store cannot give or take a version; the message says what, where and what to do."""

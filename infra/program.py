@@ -14,6 +14,8 @@ from infra.components import (
     DataSetArgs,
     GpuPool,
     GpuPoolArgs,
+    GrpcFront,
+    GrpcFrontArgs,
     Image,
     ImageArgs,
     ModelStore,
@@ -48,6 +50,7 @@ from infra.outputs import (
 from infra.plan import Plan, sweep_data_set, sweep_definition
 from infra.settings import Settings
 from infra.settings.platform import ClusterSettings
+from infra.settings.server import Grpc
 
 
 def deploy() -> None:
@@ -85,6 +88,9 @@ class _Platform:
         self.runs = {name: self._run(name) for name in settings.training_jobs}
         self.sweeps = {name: self._sweep(name) for name in settings.sweeps}
         self.models = {name: self._model(name) for name in settings.models}
+        for name, model in settings.models.items():
+            if model.grpc is not None:
+                self._grpc_front(name, model.tracks.stable.version, model.grpc)
 
     def _training_image(self) -> Image:
         images = self.settings.images
@@ -180,6 +186,18 @@ class _Platform:
             after=self._training_of(name, settings.tracks.stable.version),
         )
         return ServedModel(name, args, self.options)
+
+    def _grpc_front(self, model: str, version: int, settings: Grpc) -> GrpcFront:
+        namespace = self.settings.models[model].tenant
+        args = GrpcFrontArgs(
+            model=model,
+            version=version,
+            namespace=namespace,
+            settings=settings,
+            tenant=self.tenants[namespace],
+            after=self.models[model].front,
+        )
+        return GrpcFront(f"{model}-grpc", args, self.options)
 
     def _training_of(self, model: str, version: int) -> tuple[pulumi.Resource, ...]:
         """The run that makes this version, where this very stack trains it."""

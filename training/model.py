@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-from contract.store import WARMUP
+from contract.store import WARMUP, WARMUP_ROWS
 from training.data import CLASSES, SIDE
 from training.prediction_log import predict_log
 from training.source import Source
@@ -49,7 +49,7 @@ class Dropout(keras.layers.Layer):
 _SIGNATURE: Final = "serving_default"
 _INPUT: Final = "pixels"
 
-_WARM_BATCHES: Final = (1, 2, 4, 8, 16, 32)
+_WARM_BATCHES: Final = (1, 2, 4, 8, 16, WARMUP_ROWS)
 """Images of each warm-up request: kernels are chosen and memory is taken by the size of a batch."""
 
 

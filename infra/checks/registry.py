@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
+from infra.checks.batching import batches_are_in_time, batches_fit_the_memory, warmup_fits_the_queue
 from infra.checks.budget import price_stays_within_budget
 from infra.checks.capacity import limits_cover_requests, quota_covers_worst_case
 from infra.checks.check import Change, Check
@@ -170,6 +171,25 @@ CHECKS: Final[tuple[Check, ...]] = (
         example=((f"{_JOB}.stallTimeout", "6h"),),
     ),
     Check(id="drain", find=drain_fits, example=_model(requestTimeout="20s", drain={"gracePeriod": "29s"})),
+    Check(
+        id="batching-time",
+        find=batches_are_in_time,
+        example=_model(
+            batching={"maxBatchSize": 64, "maxEnqueuedBatches": 8},
+            autoscaling={"minReplicas": 2, "maxReplicas": 3},
+            load={"requestsPerSecond": 50, "perReplica": 50},
+        ),
+    ),
+    Check(
+        id="batching-memory",
+        find=batches_fit_the_memory,
+        example=_model(batching={"maxBatchSize": 128, "memoryPerRow": "8Mi"}),
+    ),
+    Check(
+        id="batching-warm-up",
+        find=warmup_fits_the_queue,
+        example=_model(batching={"maxBatchSize": 8, "maxEnqueuedBatches": 2}),
+    ),
     Check(id="start-up", find=usual_start_is_shorter, example=_model(coldStart="12m")),
     Check(id="rollout-step", find=rollouts_go_one_way, example=_model(rollout={"maxSurge": 0})),
     Check(

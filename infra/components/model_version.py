@@ -29,7 +29,8 @@ from pulumi_kubernetes.policy.v1 import PodDisruptionBudget, PodDisruptionBudget
 
 from infra.components import labels, network
 from infra.components.model_store import ModelStore
-from infra.components.serving_pod import MONITORING_CONFIG, REST_PORT, ServingPod, models_config
+from infra.components.serving_config import config_files
+from infra.components.serving_pod import REST_PORT, ServingPod
 from infra.components.tenant import Tenant
 from infra.plan import SCALE_UP_PERCENT, SCALE_UP_PODS, ModelPlan
 from infra.settings import GpuSettings, ModelSettings, Percent, Track
@@ -79,7 +80,7 @@ class ModelVersion(pulumi.ComponentResource):
             f"{name}-config",
             metadata=metadata(None),
             immutable=True,
-            data={"models.config": models_config(args.model, version), "monitoring.config": MONITORING_CONFIG},
+            data=config_files(args.model, version, args.settings, args.plan),
             opts=after_tenant,
         )
         # Before the Deployment, so that it finds minReplicas wanted while its first pod still starts.
@@ -133,7 +134,7 @@ class ModelVersion(pulumi.ComponentResource):
 
 
 def rest_ports() -> list[ServicePortArgs]:
-    """The REST port. gRPC shares its port with calls that make the server load other models, so no Service has it."""
+    """The REST port. gRPC shares its port with calls that make the server load other models: see `grpc_front`."""
     return [ServicePortArgs(name="rest", port=REST_PORT, target_port="rest", app_protocol="http")]
 
 

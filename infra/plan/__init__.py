@@ -20,6 +20,7 @@ from infra.plan.scaling import (
     saturation,
     scale_up,
 )
+from infra.plan.server import BatchingPlan
 from infra.plan.serving import (
     GRACE_MARGIN,
     ModelPlan,
@@ -41,6 +42,7 @@ __all__ = [
     "SYNC",
     "TOLERANCE",
     "Amounts",
+    "BatchingPlan",
     "Demand",
     "JobPlan",
     "ModelPlan",

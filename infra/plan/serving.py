@@ -7,7 +7,9 @@ from decimal import Decimal
 from typing import Final
 
 from infra.plan import prices as card
+from infra.plan import server
 from infra.plan.scaling import ScaleUp, scale_up
+from infra.plan.server import BatchingPlan
 from infra.settings import Duration, GpuSettings, ModelSettings, Money, Percent
 from infra.settings.platform import PriceSettings
 
@@ -62,7 +64,7 @@ class ModelPlan:
     """Most pods at the same time: see `peak_pods()`."""
 
     pre_stop: Duration
-    """Propagation plus the longest request: how long a leaving pod goes on serving."""
+    """Propagation, the longest gRPC connection and the longest request: how long a leaving pod goes on serving."""
 
     needed_grace: Duration
     """The drain with its margin; the least terminationGracePeriodSeconds."""
@@ -86,7 +88,16 @@ class ModelPlan:
     """What follows the stated step of the load; None where none is stated."""
 
     threads: int
-    """TensorFlow's threads: the CPU limit in whole cores, since it does not look at CPU quotas itself."""
+    """TensorFlow's threads: see `infra.plan.server.threads`."""
+
+    rest_threads: int
+    """REST requests that the server works on at a time; others wait for one of these threads."""
+
+    batching: BatchingPlan | None
+    """How requests run together; None where they do not."""
+
+    connection_age: Duration
+    """Longest life of a gRPC connection, and part of the drain; 0 without gRPC."""
 
     price_per_hour_min: Money
     price_per_hour_max: Money
@@ -109,7 +120,7 @@ def model_plan(model: ModelSettings, gpu: GpuSettings | None, prices: PriceSetti
         leaving=_leaving(model, surge),
         incoming=model.autoscaling.min_replicas,
         peak_pods=peak_pods(model, replicas),
-        pre_stop=model.drain.propagation + model.request_timeout,
+        pre_stop=_pre_stop(model),
         needed_grace=_needed_grace(model),
         grace=grace,
         min_ready=min_ready,
@@ -117,7 +128,10 @@ def model_plan(model: ModelSettings, gpu: GpuSettings | None, prices: PriceSetti
         rollout_timeout=Duration(step.seconds * waves),
         rollout=RolloutPlan(waves=waves, wave=first + min_ready),
         scale_up=scale_up(model),
-        threads=max(1, int(model.resources.limit.cpu.amount)),
+        threads=server.threads(model),
+        rest_threads=server.rest_threads(model),
+        batching=server.batching_plan(model),
+        connection_age=server.connection_age(model),
         price_per_hour_min=card.per_hour(model.resources, prices, gpu, model.autoscaling.min_replicas),
         price_per_hour_max=card.per_hour(model.resources, prices, gpu, replicas),
     )
@@ -158,7 +172,11 @@ def _leaving(model: ModelSettings, surge: int) -> int:
 
 
 def _needed_grace(model: ModelSettings) -> Duration:
-    return model.drain.propagation + model.request_timeout + GRACE_MARGIN
+    return _pre_stop(model) + GRACE_MARGIN
+
+
+def _pre_stop(model: ModelSettings) -> Duration:
+    return model.drain.propagation + server.connection_age(model) + model.request_timeout
 
 
 def _grace(model: ModelSettings) -> Duration:

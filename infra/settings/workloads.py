@@ -20,6 +20,7 @@ from infra.settings.base import (
     Version,
     matching,
 )
+from infra.settings.server import Batching, Grpc
 from infra.settings.units import Duration, Percent
 
 Scalar = int | float | str | bool
@@ -245,6 +246,12 @@ class ModelSettings(Section):
 
     warmup: Literal["required", "optional"] = "required"
     """Whether a version must bring requests that the server replays before it is ready; training writes them."""
+
+    batching: Batching | None = None
+    """Requests run together; off where not given."""
+
+    grpc: Grpc | None = None
+    """Calls by gRPC; the port is reached by nobody where not given."""
 
     drain: Drain = Drain()
     rollout: Rollout = Rollout()

@@ -49,6 +49,16 @@ def test_a_drain_longer_than_nodes_grant_is_refused_with_the_sum() -> None:
     assert "propagation 5s + requestTimeout 9m51s + 5s margin = 10m1s > cluster.maxGracePeriod 10m" in finding.message
 
 
+def test_the_longest_grpc_connection_is_part_of_the_drain() -> None:
+    grpc = ("models.digits.grpc", {"fromNamespaces": ["apps"], "maxConnectionAge": "10m"})
+    finding = only("drain", ROOMY, grpc)
+    assert finding.message.startswith(
+        "propagation 5s + grpc.maxConnectionAge and a tenth 11m + requestTimeout 5s + 5s margin = 11m15s > "
+    )
+    assert finding.fix.startswith("lower requestTimeout, grpc.maxConnectionAge or drain.propagation")
+    assert found(ROOMY, grpc, ("cluster.maxGracePeriod", "675s")) == ()
+
+
 def test_a_drain_just_as_long_as_nodes_grant_passes() -> None:
     assert found(ROOMY, ("models.digits.requestTimeout", "590s")) == ()
     assert found(ROOMY, ("models.digits.requestTimeout", "591s"), ("cluster.maxGracePeriod", "601s")) == ()
