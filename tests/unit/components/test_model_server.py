@@ -1,11 +1,11 @@
-"""What a stack file may ask of the server itself: batches, gRPC, TLS."""
+"""What a stack file may ask of a model beside the usual: no warm-up, old pods first, batches, gRPC, TLS."""
 
 import functools
 from pathlib import Path
 
 from local.images.serving.config import BatchingParameters, read_batching_parameters
 from local.images.serving.flags import parse_flags
-from tests.unit.components.test_model_version import MODEL, NAME, flags, pod, server
+from tests.unit.components.test_model_version import MODEL, NAME, deployment, environment, flags, pod, server, verify
 from tests.unit.recorder import Recorder, record_changed, sound_platform
 
 QUOTA = {"requests": {"cpu": 99, "memory": "99Gi", "gpu": 99}, "limits": {"cpu": 99, "memory": "99Gi"}}
@@ -19,12 +19,23 @@ def asked() -> Recorder:
         ("tenants.serve.quota", QUOTA),
         (f"{MODEL}.resources", {"cpu": 2, "memory": "1Gi", "gpu": 1, "limits": {"cpu": 3, "memory": "1Gi"}}),
         (f"{MODEL}.requestTimeout", "3s"),
+        (f"{MODEL}.warmup", "optional"),
+        (f"{MODEL}.rollout", {"maxSurge": 0, "maxUnavailable": 2}),
         (f"{MODEL}.batching", {"maxBatchSize": 16, "timeout": "1.5ms"}),
         (
             f"{MODEL}.grpc",
             {"fromNamespaces": ["apps", "serve"], "maxConnectionAge": "40s", "tls": {"secret": "digits-tls"}},
         ),
     )
+
+
+def test_a_model_may_be_served_without_warm_up_if_the_stack_file_says_so() -> None:
+    assert environment(verify(asked()))["TFK8S_WARMUP"] == "optional"
+
+
+def test_on_a_full_pool_a_rollout_takes_servers_first_if_the_stack_file_says_so() -> None:
+    strategy = deployment(asked()).inputs["spec"]["strategy"]
+    assert strategy["rollingUpdate"] == {"maxSurge": 0, "maxUnavailable": 2}
 
 
 def test_batching_is_off_unless_asked_for() -> None:

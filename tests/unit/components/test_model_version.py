@@ -96,11 +96,6 @@ def test_a_rollout_adds_servers_before_it_takes_any(surge: object, sent: object)
     assert strategy == {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": sent, "maxUnavailable": 0}}
 
 
-def test_on_a_full_pool_a_rollout_takes_servers_first_if_the_stack_file_says_so() -> None:
-    changed = record_changed((f"{MODEL}.rollout", {"maxSurge": 0, "maxUnavailable": 2}))
-    assert deployment(changed).inputs["spec"]["strategy"]["rollingUpdate"] == {"maxSurge": 0, "maxUnavailable": 2}
-
-
 def test_a_leaving_server_goes_on_for_as_long_as_requests_may_come_and_last() -> None:
     timing = {f"{MODEL}.requestTimeout": "7s", f"{MODEL}.drain": {"propagation": "20s"}, f"{MODEL}.coldStart": "64s"}
     changed = record_changed(*timing.items())
@@ -242,10 +237,6 @@ def test_a_version_is_verified_before_it_is_served() -> None:
     variables = environment(step)
     assert {"TFK8S_MODEL": "digits", "TFK8S_VERSION": "3", "TFK8S_MODEL_DIR": "/models"}.items() <= variables.items()
     assert not {"TFK8S_FETCH_URL", "TFK8S_WARMUP"} & variables.keys()
-
-
-def test_a_model_may_be_served_without_warm_up_if_the_stack_file_says_so() -> None:
-    assert environment(verify(record_changed((f"{MODEL}.warmup", "optional"))))["TFK8S_WARMUP"] == "optional"
 
 
 def test_the_step_asks_for_no_more_than_the_server_and_for_no_gpu() -> None:
