@@ -8,6 +8,9 @@ from urllib.parse import urlsplit
 
 from contract.run import LARGEST_VERSION, NAME, RunError
 
+OPTIONAL: Final = "optional"
+"""What TFK8S_WARMUP says where a version without warm-up requests is served too."""
+
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 
 
@@ -29,6 +32,9 @@ class FetchEnvironment:
 
     sha256: str = ""
     """TFK8S_FETCH_SHA256: of the archive, as 64 lower-case hexadecimal digits; given just when `url` is."""
+
+    needs_warmup: bool = True
+    """TFK8S_WARMUP is not `optional`: a version without requests to warm it up (contract.store.WARMUP) is refused."""
 
     def __post_init__(self) -> None:
         problems: list[str] = []
@@ -55,6 +61,8 @@ class FetchEnvironment:
             "TFK8S_VERSION": str(self.version),
             "TFK8S_MODEL_DIR": self.directory,
         }
+        if not self.needs_warmup:
+            variables["TFK8S_WARMUP"] = OPTIONAL
         return variables | ({"TFK8S_FETCH_URL": self.url, "TFK8S_FETCH_SHA256": self.sha256} if self.url else {})
 
     @classmethod
@@ -70,6 +78,9 @@ class FetchEnvironment:
         if not re.fullmatch(r"[0-9]{1,20}", version):
             problems.append(f"TFK8S_VERSION is {version!r}: must be a whole number from 1 to 2^63-1")
             version = "1"
+        warmup = env.get("TFK8S_WARMUP", OPTIONAL)
+        if warmup != OPTIONAL:
+            problems.append(f"TFK8S_WARMUP is {warmup!r}: must be {OPTIONAL} or absent")
         try:
             # Stand-ins for what is missing keep the other checks going; the problem itself is noted.
             fetch = cls(
@@ -78,6 +89,7 @@ class FetchEnvironment:
                 directory=env.get("TFK8S_MODEL_DIR", "/missing"),
                 url=env.get("TFK8S_FETCH_URL", ""),
                 sha256=env.get("TFK8S_FETCH_SHA256", ""),
+                needs_warmup="TFK8S_WARMUP" not in env,
             )
         except RunError as error:
             raise RunError(problems + list(error.problems)) from None

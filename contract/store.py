@@ -11,9 +11,17 @@ import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 from contract.files import first, flush, flush_one, listed, problems
 from contract.manifest import MANIFEST, Manifest, ManifestError
+
+WARMUP: Final = "assets.extra/tf_serving_warmup_requests"
+"""A version's warm-up requests, relative to its directory: where TensorFlow Serving looks for them
+(tensorflow_serving/servables/tensorflow/saved_model_warmup_util.cc)."""
+
+WARMUP_ROWS: Final = 32
+"""Most rows of a warm-up request, which a batching server must have room for as for any other."""
 
 
 class StoreError(Exception):

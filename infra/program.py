@@ -14,6 +14,8 @@ from infra.components import (
     DataSetArgs,
     GpuPool,
     GpuPoolArgs,
+    GrpcFront,
+    GrpcFrontArgs,
     Image,
     ImageArgs,
     ModelStore,
@@ -50,6 +52,7 @@ from infra.outputs import (
 from infra.plan import Plan, sweep_data_set, sweep_definition
 from infra.settings import Settings
 from infra.settings.platform import ClusterSettings
+from infra.settings.server import Grpc
 
 
 def deploy() -> None:
@@ -88,6 +91,9 @@ class _Platform:
         self.sweeps = {name: self._sweep(name) for name in settings.sweeps}
         self.models = {name: self._model(name) for name in settings.models}
         self._monitoring()
+        for name, model in settings.models.items():
+            if model.grpc is not None:
+                self._grpc_front(name, model.tracks.stable.version, model.grpc)
 
     def _training_image(self) -> Image:
         images = self.settings.images
@@ -196,6 +202,18 @@ class _Platform:
             registries=self.settings.images.registries,
         )
         Monitoring("monitoring", args, self.options)
+
+    def _grpc_front(self, model: str, version: int, settings: Grpc) -> GrpcFront:
+        namespace = self.settings.models[model].tenant
+        args = GrpcFrontArgs(
+            model=model,
+            version=version,
+            namespace=namespace,
+            settings=settings,
+            tenant=self.tenants[namespace],
+            after=self.models[model].front,
+        )
+        return GrpcFront(f"{model}-grpc", args, self.options)
 
     def _training_of(self, model: str, version: int) -> tuple[pulumi.Resource, ...]:
         """The run that makes this version, where this very stack trains it."""

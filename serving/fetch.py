@@ -11,7 +11,7 @@ from pathlib import Path
 from contract import store
 from contract.ending import ending
 from contract.exits import Exit, Failure, on_termination, say
-from contract.fetch import FetchEnvironment
+from contract.fetch import OPTIONAL, FetchEnvironment
 from contract.manifest import MANIFEST, Manifest
 from serving.archive import unpack
 from serving.download import download, shown
@@ -38,7 +38,7 @@ def provide(wanted: FetchEnvironment, staging: Path) -> str:
         One line that says what is served.
 
     Raises:
-        Failure: The archive cannot be fetched, or does not hold the version.
+        Failure: The archive cannot be fetched, or does not hold the version; or the version has no warm-up requests.
         store.StoreError: The version is missing and there is no URL, is damaged, or cannot be read or written.
     """
     directory = Path(wanted.directory)
@@ -51,6 +51,12 @@ def provide(wanted: FetchEnvironment, staging: Path) -> str:
         manifest = _fetch(wanted, target, staging)
     except store.DamagedError as error:
         raise store.DamagedError(f"{error}. Serve another version, or restore this one from a backup") from None
+    if wanted.needs_warmup and all(entry.path != store.WARMUP for entry in manifest.files):
+        raise Failure(
+            Exit.STORE,
+            f"{target} has no {store.WARMUP}, without which its first requests would wait for what TensorFlow prepares "
+            f"when it is first used: train a new version, or set models.{wanted.model}.warmup to {OPTIONAL}",
+        )
     size = sum(entry.size for entry in manifest.files)
     return (
         f"{wanted.model} version {wanted.version} is whole: {len(manifest.files)} files, {size / 1e6:.1f} MB, "

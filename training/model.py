@@ -1,12 +1,14 @@
-"""The model: a small convolutional network for 8 x 8 digits, and its SavedModel."""
+"""The model: a small convolutional network for 8 x 8 digits, and its SavedModel with requests to warm it up."""
 
 import errno
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+from contract.store import WARMUP, WARMUP_ROWS
 from training.data import CLASSES, SIDE
+from training.prediction_log import predict_log
 from training.source import Source
 from training.untyped import keras, tf
 
@@ -44,6 +46,13 @@ class Dropout(keras.layers.Layer):
         return tf.where(noise[first : first + rows] < _DROPPED, 0.0, inputs / (1 - _DROPPED))
 
 
+_SIGNATURE: Final = "serving_default"
+_INPUT: Final = "pixels"
+
+_WARM_BATCHES: Final = (1, 2, 4, 8, 16, WARMUP_ROWS)
+"""Images of each warm-up request: kernels are chosen and memory is taken by the size of a batch."""
+
+
 def build(source: Source, seed: int = 0, step: Callable[[], Tensor] | None = None) -> Model:
     """Make an untrained model: raw pixels [n, side, side] from 0 to white in, logits [n, 10] out; 151,306 weights.
 
@@ -56,7 +65,7 @@ def build(source: Source, seed: int = 0, step: Callable[[], Tensor] | None = Non
     dropouts = [Dropout(2 * seed + index, step) for index in range(2)] if step else []
     return keras.Sequential(
         [
-            keras.Input((source.side, source.side), dtype="float32", name="pixels"),
+            keras.Input((source.side, source.side), dtype="float32", name=_INPUT),
             layers.Rescaling(1 / source.white),
             layers.Reshape((source.side, source.side, 1)),
             *([layers.AveragePooling2D(source.side // SIDE)] if source.side > SIDE else []),
@@ -75,6 +84,9 @@ def build(source: Source, seed: int = 0, step: Callable[[], Tensor] | None = Non
 
 def export(model: Model, source: Source, directory: Path) -> None:
     """Write a SavedModel with one signature, `serving_default`: `pixels` to `probabilities`.
+
+    Beside it stand requests that TensorFlow Serving replays before it says AVAILABLE
+    (https://www.tensorflow.org/tfx/serving/saved_model_warmup).
 
     Args:
         model: As `build` made it, trained.
@@ -96,14 +108,26 @@ def export(model: Model, source: Source, directory: Path) -> None:
     # a tf.Module holding the model does not (keras.src.backend.tensorflow.core.Variable saves a copy of each).
     archive = keras.export.ExportArchive()
     archive.track(portable)
-    signature = [tf.TensorSpec([None, source.side, source.side], tf.float32, name="pixels")]
-    endpoint = archive.add_endpoint("serving_default", serve, input_signature=signature)
+    signature = [tf.TensorSpec([None, source.side, source.side], tf.float32, name=_INPUT)]
+    endpoint = archive.add_endpoint(_SIGNATURE, serve, input_signature=signature)
     # TensorFlow lists a graph's variables by their addresses in memory; equal weights should be equal files.
     endpoint.get_concrete_function().graph.variables = [variable.value for variable in portable.variables]
     try:
         archive.write_out(str(directory), verbose=False)
+        _write_warmup(source, directory)
     except tf.errors.OpError as error:  # TensorFlow's file system reports in words of its own
         full = os.strerror(errno.ENOSPC)
         if full in error.message:
             raise OSError(errno.ENOSPC, full, str(directory)) from error
         raise OSError(errno.EIO, error.message, str(directory)) from error
+
+
+def _write_warmup(source: Source, directory: Path) -> None:
+    """Record requests of several sizes. Grey images do: what is prepared depends on shapes, and one value is small."""
+    path = directory / WARMUP
+    path.parent.mkdir()
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for images in _WARM_BATCHES:
+            shape = [images, source.side, source.side]
+            pixels = tf.make_tensor_proto(source.white / 2, tf.float32, shape)
+            writer.write(predict_log(_SIGNATURE, {_INPUT: pixels.SerializeToString()}))

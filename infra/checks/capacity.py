@@ -6,6 +6,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Literal
 
+from infra.checks.old_first import OLD_FIRST, pods_old_first
 from infra.checks.report import error
 from infra.finding import Finding
 from infra.plan import Amounts, Demand, Plan, largest_replicas, shown
@@ -82,6 +83,9 @@ def _over_quota(settings: Settings, tenant: str, demands: tuple[Demand, ...], bo
         fitting = _fitting(settings, demand, bound, room)
         if fitting is not None:
             ways.append(f"lower {demand.path}.autoscaling.maxReplicas to {fitting}")
+        fewer = pods_old_first(settings, demand) if bound.resource == "gpu" else None
+        if fewer is not None and fewer * bound.of(demand) / demand.pods <= room:
+            ways.append(f"set {demand.path}.rollout to {OLD_FIRST}, which takes old pods first")
     return error(
         "quota",
         ("tenants", tenant, "quota", *bound.keys),

@@ -15,9 +15,10 @@ def drain_fits(settings: Settings, plan: Plan, today: date) -> Iterator[Finding]
     for name, model in settings.models.items():
         needed = plan.models[name].needed_grace
         given = model.drain.grace_period
+        age = f"grpc.maxConnectionAge and a tenth {plan.models[name].connection_age} + " if model.grpc else ""
         total = (
-            f"propagation {model.drain.propagation} + requestTimeout {model.request_timeout} + {GRACE_MARGIN} margin "
-            f"= {needed}"
+            f"propagation {model.drain.propagation} + {age}requestTimeout {model.request_timeout} + {GRACE_MARGIN} "
+            f"margin = {needed}"
         )
         if given is not None and given < needed:
             yield error(
@@ -31,6 +32,7 @@ def drain_fits(settings: Settings, plan: Plan, today: date) -> Iterator[Finding]
                 "drain",
                 ("models", name, "requestTimeout"),
                 f"{total} > cluster.maxGracePeriod {longest}: a leaving node would kill pods with requests in flight",
-                f"lower requestTimeout or drain.propagation, or raise cluster.maxGracePeriod to {needed} where the "
+                f"lower requestTimeout{', grpc.maxConnectionAge' if model.grpc else ''} or drain.propagation, or raise "
+                f"cluster.maxGracePeriod to {needed} where the "
                 "nodes grant it",
             )

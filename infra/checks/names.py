@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from infra.checks.report import error
 from infra.finding import Finding
 from infra.plan import Plan
-from infra.settings import Settings, TrainingJobSettings
+from infra.settings import ModelSettings, Settings, TrainingJobSettings
 from infra.settings.monitoring import NAMESPACE
 from infra.settings.standin import Location
 
@@ -144,12 +144,21 @@ def named_objects(settings: Settings, plan: Plan) -> Iterator[Named]:
         yield Named("Service", words.tenant, model, location)
         for purpose in ("callers", "calls"):
             yield Named("NetworkPolicy", words.tenant, f"{model}-{purpose}", location)
+        yield from _of_grpc(model, words, location)
         for _, track in words.tracks.named():
             version = f"{model}-v{track.version}"
             for kind in ("Deployment", "Service", "HorizontalPodAutoscaler", "PodDisruptionBudget"):
                 yield Named(kind, words.tenant, version, location)
             if track.fetch is not None:
                 yield Named("NetworkPolicy", words.tenant, f"{version}-fetch", location)
+
+
+def _of_grpc(model: str, words: ModelSettings, location: Location) -> Iterator[Named]:
+    if words.grpc is not None:
+        yield Named("Service", words.tenant, f"{model}-grpc", location)
+        yield Named("NetworkPolicy", words.tenant, f"{model}-grpc", location)
+        if words.tenant in words.grpc.from_namespaces:
+            yield Named("NetworkPolicy", words.tenant, f"{model}-grpc-calls", location)
 
 
 def _of_run(job: str, words: TrainingJobSettings, run: str) -> Iterator[Named]:

@@ -1,13 +1,15 @@
 """Pods find room on the cluster's nodes, where the stack file says what these are."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from itertools import chain
 
+from infra.checks.old_first import OLD_FIRST, pods_old_first
 from infra.checks.report import error, warning
 from infra.finding import Finding
-from infra.plan import Amounts, Demand, Packing, Plan, fits, node_of, one_pod, shown
+from infra.plan import Amounts, Demand, Packing, Plan, fits, node_of, one_pod, pack, shown
 from infra.settings import Settings
 from infra.settings.standin import Location
 
@@ -35,12 +37,13 @@ def nodes_hold_the_worst_case(settings: Settings, plan: Plan, today: date) -> It
         return
     for tenant, packing in plan.nodes.tenants.items():
         if not packing.fits:
+            demands = plan.demands[tenant]
             yield error(
                 "nodes",
                 ("tenants", tenant),
                 f"{_left(packing)} of its worst case find no room on {_nodes(settings)}, even if it has them alone: "
-                f"{_shortage(plan.demands[tenant], settings, packing)}",
-                "add nodes to cluster.nodePools, or lower maxReplicas or gpus",
+                f"{_shortage(demands, settings, packing)}",
+                f"add nodes to cluster.nodePools, or lower maxReplicas or gpus{_way_out(settings, demands)}",
             )
     if any(not packing.fits for packing in plan.nodes.tenants.values()):
         return
@@ -62,6 +65,18 @@ def nodes_hold_the_worst_case(settings: Settings, plan: Plan, today: date) -> It
                 remedy,
             )
             return
+
+
+def _way_out(settings: Settings, demands: tuple[Demand, ...]) -> str:
+    """Models whose pods would all find devices if a rollout took old ones first; nothing where that does not help."""
+    fewer = {
+        demand.path: replace(demand, requests=one_pod(demand) * pods)
+        for demand in demands
+        if (pods := pods_old_first(settings, demand)) is not None
+    }
+    if not fewer or not pack((fewer.get(demand.path, demand) for demand in demands), settings.cluster.node_pools).fits:
+        return ""
+    return f", or set {' and '.join(f'{path}.rollout' for path in fewer)} to {OLD_FIRST}, which takes old pods first"
 
 
 def _place_of(packing: Packing) -> Location:

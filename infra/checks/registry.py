@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
+from infra.checks.batching import batches_are_in_time, batches_fit_the_memory, warmup_fits_the_queue
 from infra.checks.budget import price_stays_within_budget
 from infra.checks.capacity import limits_cover_requests, quota_covers_worst_case
 from infra.checks.check import Change, Check
@@ -35,7 +36,7 @@ from infra.checks.pool import (
     shares_have_a_queue,
 )
 from infra.checks.prices import prices_share_a_currency
-from infra.checks.rollout import rollouts_end_in_time, usual_start_is_shorter
+from infra.checks.rollout import dips_are_known, rollouts_end_in_time, rollouts_go_one_way, usual_start_is_shorter
 from infra.checks.scaling import (
     a_replica_carries_its_target,
     autoscalers_have_no_tolerance,
@@ -208,7 +209,37 @@ CHECKS: Final[tuple[Check, ...]] = (
         example=((f"{_JOB}.stallTimeout", "6h"),),
     ),
     Check(id="drain", find=drain_fits, example=_model(requestTimeout="20s", drain={"gracePeriod": "29s"})),
+    Check(
+        id="batching-time",
+        find=batches_are_in_time,
+        example=_model(
+            batching={"maxBatchSize": 64, "maxEnqueuedBatches": 8},
+            autoscaling={"minReplicas": 2, "maxReplicas": 3},
+            load={"requestsPerSecond": 50, "perReplica": 50},
+        ),
+    ),
+    Check(
+        id="batching-memory",
+        find=batches_fit_the_memory,
+        example=_model(batching={"maxBatchSize": 128, "memoryPerRow": "8Mi"}),
+    ),
+    Check(
+        id="batching-warm-up",
+        find=warmup_fits_the_queue,
+        example=_model(batching={"maxBatchSize": 8, "maxEnqueuedBatches": 2}),
+    ),
     Check(id="start-up", find=usual_start_is_shorter, example=_model(coldStart="12m")),
+    Check(id="rollout-step", find=rollouts_go_one_way, example=_model(rollout={"maxSurge": 0})),
+    Check(
+        id="capacity-dip",
+        find=dips_are_known,
+        severities=("warning",),
+        example=_model(
+            autoscaling={"minReplicas": 2, "maxReplicas": 3},
+            rollout={"maxSurge": 0, "maxUnavailable": 1},
+            load={"requestsPerSecond": 100, "perReplica": 50},
+        ),
+    ),
     Check(
         id="rollout-time",
         find=rollouts_end_in_time,

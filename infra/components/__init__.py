@@ -3,6 +3,7 @@
 from infra.components.data_set import DataSet, DataSetArgs
 from infra.components.device_plugin import NvidiaDevicePlugin, NvidiaDevicePluginArgs
 from infra.components.gpu_pool import GpuPool, GpuPoolArgs, QueueArgs
+from infra.components.grpc_front import GrpcFront, GrpcFrontArgs
 from infra.components.image import Image, ImageArgs
 from infra.components.model_store import ModelStore, ModelStoreArgs
 from infra.components.model_version import ModelVersion, ModelVersionArgs
@@ -19,6 +20,8 @@ __all__ = [
     "DataSetArgs",
     "GpuPool",
     "GpuPoolArgs",
+    "GrpcFront",
+    "GrpcFrontArgs",
     "Image",
     "ImageArgs",
     "ModelStore",

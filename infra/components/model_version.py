@@ -19,7 +19,8 @@ from pulumi_kubernetes.policy.v1 import PodDisruptionBudget, PodDisruptionBudget
 
 from infra.components import autoscaler, labels, network
 from infra.components.model_store import ModelStore
-from infra.components.serving_pod import MONITORING_CONFIG, REST_PORT, ServingPod, models_config
+from infra.components.serving_config import config_files
+from infra.components.serving_pod import REST_PORT, ServingPod
 from infra.components.tenant import Tenant
 from infra.plan import ModelPlan
 from infra.settings import GpuSettings, ModelSettings, Percent, Track
@@ -68,7 +69,7 @@ class ModelVersion(pulumi.ComponentResource):
             f"{name}-config",
             metadata=metadata(None),
             immutable=True,
-            data={"models.config": models_config(args.model, version), "monitoring.config": MONITORING_CONFIG},
+            data=config_files(args.model, version, args.settings, args.plan),
             opts=after_tenant,
         )
         # Before the Deployment, so that it finds minReplicas wanted while its first pod still starts.
@@ -121,14 +122,15 @@ class ModelVersion(pulumi.ComponentResource):
 
 
 def rest_ports() -> list[ServicePortArgs]:
-    """The REST port. gRPC shares its port with calls that make the server load other models, so no Service has it."""
+    """The REST port. gRPC shares its port with calls that make the server load other models: see `grpc_front`."""
     return [ServicePortArgs(name="rest", port=REST_PORT, target_port="rest", app_protocol="http")]
 
 
 def _deployment(
     args: ModelVersionArgs, pods: ServingPod, selector: dict[str, str], object_labels: dict[str, str]
 ) -> DeploymentSpecArgs:
-    surge = args.settings.rollout.max_surge
+    rollout = args.settings.rollout
+    surge = rollout.max_surge
     return DeploymentSpecArgs(
         selector=LabelSelectorArgs(match_labels=selector),
         min_ready_seconds=args.plan.min_ready.whole_seconds or None,
@@ -136,7 +138,7 @@ def _deployment(
         strategy=DeploymentStrategyArgs(
             type="RollingUpdate",
             rolling_update=RollingUpdateDeploymentArgs(
-                max_surge=str(surge) if isinstance(surge, Percent) else surge, max_unavailable=0
+                max_surge=str(surge) if isinstance(surge, Percent) else surge, max_unavailable=rollout.max_unavailable
             ),
         ),
         template=PodTemplateSpecArgs(metadata=ObjectMetaArgs(labels=object_labels), spec=pods.spec(selector)),

@@ -13,11 +13,13 @@ from pulumi_kubernetes.core.v1 import (
     ContainerPortArgs,
     EmptyDirVolumeSourceArgs,
     HTTPGetActionArgs,
+    KeyToPathArgs,
     LifecycleArgs,
     LifecycleHandlerArgs,
     PersistentVolumeClaimVolumeSourceArgs,
     PodSpecArgs,
     ProbeArgs,
+    SecretVolumeSourceArgs,
     SleepActionArgs,
     TCPSocketActionArgs,
     TopologySpreadConstraintArgs,
@@ -28,6 +30,7 @@ from pulumi_kubernetes.meta.v1 import LabelSelectorArgs
 
 from contract.fetch import FetchEnvironment
 from infra.components import pod
+from infra.components.serving_config import BATCHING_FILE, MODELS_DIR, MODELS_FILE, MONITORING_FILE
 from infra.components.tenant import SERVICE_ACCOUNT
 from infra.plan import ModelPlan
 from infra.settings import GpuSettings, ModelSettings, Percent
@@ -35,9 +38,10 @@ from infra.settings.base import ContainerResources
 from infra.settings.workloads import Fetch
 
 REST_PORT = 8501
-_GRPC_PORT = 8500
-_MODELS = "/models"
+GRPC_PORT = 8500
 _CONFIG = "/etc/tfserving"
+_TLS = "/etc/tfserving-tls"
+_TLS_FILE = "ssl.config"
 _STARTUP_PERIOD_SECONDS = 2
 _FETCHED_SIZE = "20Gi"
 """Room for an unpacked model on the node's disk."""
@@ -58,7 +62,7 @@ class ServingPod:
     """Holds the step that verifies, and fetches where wanted."""
 
     config_name: pulumi.Input[str]
-    """ConfigMap with `models.config` and `monitoring.config`."""
+    """ConfigMap with the files of `serving_config`."""
 
     claim_name: pulumi.Input[str]
     fetch: Fetch | None
@@ -81,13 +85,19 @@ class ServingPod:
             termination_grace_period_seconds=self.plan.grace.whole_seconds,
             init_containers=[self._verify()],
             containers=[self._server()],
-            volumes=[pod.temp_volume(), self._config_volume(), self._models_volume()],
+            volumes=[pod.temp_volume(), self._config_volume(), self._models_volume(), *self._tls_volume()],
         )
 
     def _verify(self) -> ContainerArgs:
         """Refuses a version without a valid manifest. Asks for no more than the server, so it costs nothing."""
         source = {} if self.fetch is None else {"url": self.fetch.url, "sha256": self.fetch.sha256}
-        wanted = FetchEnvironment(model=self.model, version=self.version, directory=_MODELS, **source)
+        wanted = FetchEnvironment(
+            model=self.model,
+            version=self.version,
+            directory=MODELS_DIR,
+            needs_warmup=self.settings.warmup == "required",
+            **source,
+        )
         asked = self.settings.resources
         without_gpu = ContainerResources(cpu=asked.cpu, memory=asked.memory, limits=asked.limits)
         return pod.container(
@@ -96,7 +106,7 @@ class ServingPod:
             ["python3", "-m", "serving.fetch"],
             env=pod.environment(wanted.to_env()),
             asked=pod.resources(without_gpu, None),
-            mounts=[VolumeMountArgs(name="models", mount_path=_MODELS, read_only=self.fetch is None)],
+            mounts=[VolumeMountArgs(name="models", mount_path=MODELS_DIR, read_only=self.fetch is None)],
         )
 
     def _server(self) -> ContainerArgs:
@@ -109,12 +119,13 @@ class ServingPod:
             asked=pod.resources(self.settings.resources, self.gpu),
             mounts=[
                 VolumeMountArgs(name="config", mount_path=_CONFIG, read_only=True),
-                VolumeMountArgs(name="models", mount_path=_MODELS, read_only=True),
+                VolumeMountArgs(name="models", mount_path=MODELS_DIR, read_only=True),
+                *[VolumeMountArgs(name=volume.name, mount_path=_TLS, read_only=True) for volume in self._tls_volume()],
             ],
         )
         server.ports = [
             ContainerPortArgs(name="rest", container_port=REST_PORT),
-            ContainerPortArgs(name="grpc", container_port=_GRPC_PORT),
+            ContainerPortArgs(name="grpc", container_port=GRPC_PORT),
         ]
         server.startup_probe = self._startup()
         server.readiness_probe = self._readiness()
@@ -128,24 +139,43 @@ class ServingPod:
     def _flags(self) -> list[str]:
         threads = self.plan.threads
         return [
-            f"--port={_GRPC_PORT}",
+            f"--port={GRPC_PORT}",
             f"--rest_api_port={REST_PORT}",
-            f"--model_config_file={_CONFIG}/models.config",
-            f"--monitoring_config_file={_CONFIG}/monitoring.config",
+            f"--model_config_file={_CONFIG}/{MODELS_FILE}",
+            f"--monitoring_config_file={_CONFIG}/{MONITORING_FILE}",
             # Read once: a release is a change of the stack file, not of a directory.
             "--file_system_poll_wait_seconds=0",
             # The server ends at the first failed load, and says why, instead of trying again every minute.
             "--max_num_load_retries=0",
             f"--rest_api_timeout_in_ms={self.settings.request_timeout.milliseconds}",
-            # Four a core is the server's own default, taken from the whole node's cores.
-            f"--rest_api_num_threads={4 * threads}",
+            f"--rest_api_num_threads={self.plan.rest_threads}",
             f"--tensorflow_intra_op_parallelism={threads}",
             f"--tensorflow_inter_op_parallelism={threads}",
             "--enable_model_warmup=true",
             # It shares the gRPC port and asks nobody who they are.
             "--enable_profiler=false",
             *self._memory_flags(),
+            *self._batching_flags(),
+            *self._grpc_flags(),
         ]
+
+    def _batching_flags(self) -> list[str]:
+        if self.settings.batching is None:
+            return []
+        return ["--enable_batching=true", f"--batching_parameters_file={_CONFIG}/{BATCHING_FILE}"]
+
+    def _grpc_flags(self) -> list[str]:
+        """Connections end by themselves, so that clients find new pods and let go of leaving ones."""
+        grpc = self.settings.grpc
+        if grpc is None:
+            return []
+        arguments = {
+            "grpc.max_connection_age_ms": grpc.max_connection_age.milliseconds,
+            # What a call may still take on a connection that has ended for new ones.
+            "grpc.max_connection_age_grace_ms": self.settings.request_timeout.milliseconds,
+        }
+        flags = [f"--grpc_channel_arguments={','.join(f'{key}={value}' for key, value in arguments.items())}"]
+        return flags if grpc.tls is None else [*flags, f"--ssl_config_file={_TLS}/{_TLS_FILE}"]
 
     def _memory_flags(self) -> list[str]:
         """The most that the server takes of a device it shares; it starts with less (`pod.environment`)."""
@@ -173,29 +203,20 @@ class ServingPod:
     def _config_volume(self) -> VolumeArgs:
         return VolumeArgs(name="config", config_map=ConfigMapVolumeSourceArgs(name=self.config_name))
 
+    def _tls_volume(self) -> list[VolumeArgs]:
+        """The key stays in a Secret that somebody else made: the program knows its name and never its content."""
+        grpc = self.settings.grpc
+        if grpc is None or grpc.tls is None:
+            return []
+        item = KeyToPathArgs(key=_TLS_FILE, path=_TLS_FILE)
+        secret = SecretVolumeSourceArgs(secret_name=grpc.tls.secret, items=[item], default_mode=0o440)
+        return [VolumeArgs(name="tls", secret=secret)]
+
     def _models_volume(self) -> VolumeArgs:
         if self.fetch is not None:
             return VolumeArgs(name="models", empty_dir=EmptyDirVolumeSourceArgs(size_limit=_FETCHED_SIZE))
         claim = PersistentVolumeClaimVolumeSourceArgs(claim_name=self.claim_name, read_only=True)
         return VolumeArgs(name="models", persistent_volume_claim=claim)
-
-
-def models_config(model: str, version: int) -> str:
-    """A ModelServerConfig in protobuf's text form: this one version, whatever else lies in the store."""
-    return (
-        "model_config_list {\n"
-        "  config {\n"
-        f'    name: "{model}"\n'
-        f'    base_path: "{_MODELS}/{model}"\n'
-        '    model_platform: "tensorflow"\n'
-        f"    model_version_policy {{ specific {{ versions: {version} }} }}\n"
-        "  }\n"
-        "}\n"
-    )
-
-
-MONITORING_CONFIG = 'prometheus_config { enable: true path: "/monitoring/prometheus/metrics" }\n'
-"""Metrics on the REST port."""
 
 
 def _liveness() -> ProbeArgs:

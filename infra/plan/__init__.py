@@ -24,7 +24,16 @@ from infra.plan.scaling import (
     saturation,
     scale_up,
 )
-from infra.plan.serving import GRACE_MARGIN, ModelPlan, RolloutPlan, largest_replicas, peak_pods, surge_pods
+from infra.plan.server import BatchingPlan
+from infra.plan.serving import (
+    GRACE_MARGIN,
+    ModelPlan,
+    RolloutPlan,
+    largest_replicas,
+    peak_pods,
+    surge_pods,
+    without_surge,
+)
 from infra.plan.stack import JobPlan, NodesPlan, Plan, TenantPlan, make_plan
 from infra.plan.sweeps import SweepPlan, sweep_data_set, sweep_definition
 
@@ -38,6 +47,7 @@ __all__ = [
     "SYNC",
     "TOLERANCE",
     "Amounts",
+    "BatchingPlan",
     "Burn",
     "Demand",
     "JobPlan",
@@ -72,4 +82,5 @@ __all__ = [
     "sweep_definition",
     "total",
     "waits",
+    "without_surge",
 ]

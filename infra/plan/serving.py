@@ -7,7 +7,9 @@ from decimal import Decimal
 from typing import Final
 
 from infra.plan import prices as card
+from infra.plan import server
 from infra.plan.scaling import ScaleUp, scale_up, scale_up_pods
+from infra.plan.server import BatchingPlan
 from infra.settings import Duration, GpuSettings, ModelSettings, Money, Percent
 from infra.settings.platform import PriceSettings
 
@@ -27,10 +29,11 @@ class RolloutPlan:
     """How long a change of the pods takes at maxReplicas when pods start in their usual time."""
 
     waves: int
-    """`maxSurge` pods at a time."""
+    """`maxSurge` pods at a time, or `maxUnavailable` of them where there is no surge."""
 
     wave: Duration
-    """`coldStart` and minReadySeconds; the old pods of a wave drain while the next one starts."""
+    """`coldStart` and minReadySeconds; the old pods of a wave drain while the next one starts. Without a surge they
+    drain before it, since they hold the devices it waits for."""
 
     @property
     def time(self) -> Duration:
@@ -45,6 +48,12 @@ class ModelPlan:
     surge: int
     """Pods above maxReplicas while a rollout runs at the maximum."""
 
+    unavailable: int
+    """Pods that are missing meanwhile; 0 where there is a surge."""
+
+    at_a_time: int
+    """Pods replaced in one wave."""
+
     leaving: int
     """Pods that drain at the same time then: they hold quota and devices, and no controller counts them."""
 
@@ -55,7 +64,7 @@ class ModelPlan:
     """Most pods at the same time: see `peak_pods()`."""
 
     pre_stop: Duration
-    """Propagation plus the longest request: how long a leaving pod goes on serving."""
+    """Propagation, the longest gRPC connection and the longest request: how long a leaving pod goes on serving."""
 
     needed_grace: Duration
     """The drain with its margin; the least terminationGracePeriodSeconds."""
@@ -82,7 +91,16 @@ class ModelPlan:
     """Pods that the autoscaler may add in 15 s, whatever there are."""
 
     threads: int
-    """TensorFlow's threads: the CPU limit in whole cores, since it does not look at CPU quotas itself."""
+    """TensorFlow's threads: see `infra.plan.server.threads`."""
+
+    rest_threads: int
+    """REST requests that the server works on at a time; others wait for one of these threads."""
+
+    batching: BatchingPlan | None
+    """How requests run together; None where they do not."""
+
+    connection_age: Duration
+    """Longest life of a gRPC connection, and part of the drain; 0 without gRPC."""
 
     price_per_hour_min: Money
     price_per_hour_max: Money
@@ -94,22 +112,30 @@ def model_plan(model: ModelSettings, gpu: GpuSettings | None, prices: PriceSetti
     surge = surge_pods(model.rollout.max_surge, replicas)
     grace, min_ready = _grace(model), _min_ready(model)
     step = model.startup + min_ready + grace
-    waves = -(-replicas // surge)
+    # A stack that says neither is refused by a check.
+    at_a_time = surge or model.rollout.max_unavailable or 1
+    waves = -(-replicas // at_a_time)
+    first = model.cold_start if surge else grace + model.cold_start
     return ModelPlan(
         surge=surge,
+        unavailable=0 if surge else min(model.rollout.max_unavailable, replicas),
+        at_a_time=at_a_time,
         leaving=_leaving(model, surge),
         incoming=_incoming(model),
         peak_pods=peak_pods(model, replicas),
-        pre_stop=model.drain.propagation + model.request_timeout,
+        pre_stop=_pre_stop(model),
         needed_grace=_needed_grace(model),
         grace=grace,
         min_ready=min_ready,
         progress_deadline=step,
         rollout_timeout=Duration(step.seconds * waves),
-        rollout=RolloutPlan(waves=waves, wave=model.cold_start + min_ready),
+        rollout=RolloutPlan(waves=waves, wave=first + min_ready),
         scale_up=scale_up(model),
         scale_up_pods=scale_up_pods(model),
-        threads=max(1, int(model.resources.limit.cpu.amount)),
+        threads=server.threads(model),
+        rest_threads=server.rest_threads(model),
+        batching=server.batching_plan(model),
+        connection_age=server.connection_age(model),
         price_per_hour_min=card.per_hour(model.resources, prices, gpu, model.autoscaling.min_replicas),
         price_per_hour_max=card.per_hour(model.resources, prices, gpu, replicas),
     )
@@ -125,10 +151,17 @@ def peak_pods(model: ModelSettings, replicas: int) -> int:
 
     That is the larger of two moments. A change of the pods rolls out: the surge starts while the wave before it
     drains. Or a new version starts at minReplicas beside the present one, which goes when the new one is ready; the
-    new one's autoscaler asks for more only after that, when the old pods have drained.
+    new one's autoscaler asks for more only after that, when the old pods have drained. Without a surge the old pods
+    go first, so the first moment needs no more room than the replicas have.
     """
     surge = surge_pods(model.rollout.max_surge, replicas)
     return replicas + max(surge + _leaving(model, surge), _incoming(model))
+
+
+def without_surge(model: ModelSettings) -> ModelSettings:
+    """The model, taking one old pod away before it adds a new one."""
+    one_by_one = model.rollout.model_copy(update={"max_surge": 0, "max_unavailable": 1})
+    return model.model_copy(update={"rollout": one_by_one})
 
 
 def largest_replicas(model: ModelSettings, pods: int) -> int:
@@ -148,7 +181,11 @@ def _leaving(model: ModelSettings, surge: int) -> int:
 
 
 def _needed_grace(model: ModelSettings) -> Duration:
-    return model.drain.propagation + model.request_timeout + GRACE_MARGIN
+    return _pre_stop(model) + GRACE_MARGIN
+
+
+def _pre_stop(model: ModelSettings) -> Duration:
+    return model.drain.propagation + server.connection_age(model) + model.request_timeout
 
 
 def _grace(model: ModelSettings) -> Duration:

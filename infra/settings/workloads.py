@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, PlainValidator
 
@@ -20,6 +20,7 @@ from infra.settings.base import (
     Version,
     matching,
 )
+from infra.settings.server import Batching, Grpc
 from infra.settings.units import Duration, Percent
 
 Scalar = int | float | str | bool
@@ -218,17 +219,20 @@ class Autoscaling(Section):
 def _surge(raw: object) -> int | Percent:
     if isinstance(raw, str):
         return Percent.parse(raw)
-    if isinstance(raw, bool) or not isinstance(raw, int) or raw < 1:
-        msg = f"expected a count of at least 1 or a percentage such as 25%, got {raw!r}"
+    if isinstance(raw, bool) or not isinstance(raw, int) or raw < 0:
+        msg = f"expected a count or a percentage such as 25%, got {raw!r}"
         raise ValueError(msg)
     return raw
 
 
 class Rollout(Section):
-    """How a change of the pods is rolled out; maxUnavailable is always 0."""
+    """How a change of the pods is rolled out: new pods first, or old ones first where there is no room for more."""
 
     max_surge: Annotated[int | Percent, PlainValidator(_surge)] = 1
     """Pods above the wanted number while rolling out: a count or a percentage."""
+
+    max_unavailable: Annotated[int, Field(ge=0)] = 0
+    """Pods that may be missing while rolling out, on a pool without room for a surge: with `maxSurge: 0` only."""
 
 
 class ModelSettings(Section):
@@ -249,6 +253,15 @@ class ModelSettings(Section):
 
     cold_start: PositiveDuration = Duration.parse("60s")
     """Usual time from a pod's creation to ready, from which times of rollouts and scale-ups are predicted."""
+
+    warmup: Literal["required", "optional"] = "required"
+    """Whether a version must bring requests that the server replays before it is ready; training writes them."""
+
+    batching: Batching | None = None
+    """Requests run together; off where not given."""
+
+    grpc: Grpc | None = None
+    """Calls by gRPC; the port is reached by nobody where not given."""
 
     drain: Drain = Drain()
     rollout: Rollout = Rollout()

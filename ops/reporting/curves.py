@@ -100,7 +100,7 @@ def rollout_picture(model: ModelSettings, plan: ModelPlan) -> RolloutPicture:
     expected, waves = plan.rollout.time.seconds, plan.rollout.waves
     whole = expected + plan.grace.seconds
     said = (
-        f"{waves} waves of {plan.surge} at {span(plan.rollout.wave)} each: {span(plan.rollout.time)} expected; the "
+        f"{waves} waves of {plan.at_a_time} at {span(plan.rollout.wave)} each: {span(plan.rollout.time)} expected; the "
         f"engine waits {span(plan.rollout_timeout)} at most"
     )
     return RolloutPicture(
@@ -118,12 +118,13 @@ def _waves(model: ModelSettings, plan: ModelPlan, whole: Decimal) -> Iterator[Wa
     most = model.autoscaling.max_replicas
     for first in range(0, plan.rollout.waves, together):
         last = min(first + together, plan.rollout.waves)
-        pods = f"{first * plan.surge + 1}-{min(last * plan.surge, most)}"
+        pods = f"{first * plan.at_a_time + 1}-{min(last * plan.at_a_time, most)}"
         yield Wave(
-            label=pods if last * plan.surge > first * plan.surge + 1 else pods.partition("-")[0],
+            label=pods if last * plan.at_a_time > first * plan.at_a_time + 1 else pods.partition("-")[0],
             start=share(plan.rollout.wave.seconds * first, whole),
             starting=share(plan.rollout.wave.seconds * (last - first), whole),
-            draining=share(plan.grace.seconds, whole),
+            # Without a surge the old pods drain first, which is part of the wave.
+            draining=share(plan.grace.seconds if plan.surge else Decimal(0), whole),
         )
 
 

@@ -105,6 +105,16 @@ def test_a_rollout_takes_its_waves_of_cold_start_and_readiness(replicas: int, su
     assert model.rollout.time.seconds == seconds
 
 
+def test_without_a_surge_a_wave_begins_with_the_drain_and_needs_no_more_room_than_the_next_version() -> None:
+    model = plan(("models.digits.rollout", {"maxSurge": 0, "maxUnavailable": 2})).models["digits"]
+    assert (model.rollout.waves, str(model.rollout.wave)) == (2, "1m15s")  # 15 s of drain, 60 s of start
+    assert (model.unavailable, model.surge, model.leaving, model.peak_pods) == (2, 0, 0, 4)
+
+
+def test_no_more_pods_can_be_missing_than_there_are() -> None:
+    assert plan(("models.digits.rollout", {"maxSurge": 0, "maxUnavailable": 9})).models["digits"].unavailable == 3
+
+
 def test_a_run_costs_at_most_what_its_deadline_allows() -> None:
     found = plan(("trainingJobs.digits.deadline", "90m"))
     assert found.jobs["digits"].price_max.amount == found.jobs["digits"].price_per_hour.amount * Decimal("1.5")

@@ -4,8 +4,9 @@ The messages are rebuilt from their published definitions (tensorflow_serving/co
 reads the files: the same syntax, and unknown fields are errors with their line and column.
 """
 
+import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,20 @@ MESSAGES: dict[str, Sequence[tuple[str, int, str, bool]]] = {
     ],
     "ModelConfigList": [("config", 1, "ModelConfig", True)],
     "ModelServerConfig": [("model_config_list", 1, "ModelConfigList", False)],
+    # google.protobuf's wrappers: the same text and the same bytes.
+    "Int64Value": [("value", 1, "int64", False)],
+    "BoolValue": [("value", 1, "bool", False)],
+    "StringValue": [("value", 1, "string", False)],
+    # What it does not know here (allowed_batch_sizes, pad_variable_length_inputs) is an error.
+    "BatchingParameters": [
+        ("max_batch_size", 1, "Int64Value", False),
+        ("batch_timeout_micros", 2, "Int64Value", False),
+        ("max_enqueued_batches", 3, "Int64Value", False),
+        ("num_batch_threads", 4, "Int64Value", False),
+        ("thread_pool_name", 5, "StringValue", False),
+        ("enable_large_batch_splitting", 8, "BoolValue", False),
+        ("max_execution_batch_size", 9, "Int64Value", False),
+    ],
 }
 """Message to its fields: name, number, type, repeated."""
 
@@ -142,3 +157,41 @@ def read_monitoring_config(path: str) -> MonitoringConfig:
     prometheus = _read(path, "MonitoringConfig").prometheus_config
     default = MonitoringConfig()
     return MonitoringConfig(enable=prometheus.enable, path=prometheus.path or default.path)
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchingParameters:
+    """How requests run together; defaults of SharedBatchScheduler."""
+
+    max_batch_size: int = 1000
+    """Most rows of a request."""
+    max_execution_batch_size: int = 1000
+    """Most rows of a batch."""
+    batch_timeout_micros: int = 0
+    max_enqueued_batches: int = 10
+    num_batch_threads: int = os.cpu_count() or 1
+    enable_large_batch_splitting: bool = False
+    """Requests of more rows than a batch takes are split, and else refused."""
+
+
+def read_batching_parameters(path: str) -> BatchingParameters:
+    """The values of a `BatchingParameters` file; defaults where it has none.
+
+    Raises:
+        ConfigError: It cannot be read, is no such file, or a value makes no sense.
+    """
+    read = _read(path, "BatchingParameters")
+    names = [entry.name for entry in fields(BatchingParameters)]
+    given = {name: getattr(read, name).value for name in names if read.HasField(name)}
+    if not given.get("enable_large_batch_splitting"):
+        given.pop("max_execution_batch_size", None)  # ignored, as it is there
+    given.setdefault("max_execution_batch_size", given.get("max_batch_size", BatchingParameters.max_batch_size))
+    parameters = BatchingParameters(**given)
+    if min(parameters.max_execution_batch_size, parameters.max_enqueued_batches, parameters.num_batch_threads) < 1:
+        raise ConfigError(f"{path}: sizes and threads of batches must be positive: {parameters}")
+    if parameters.max_batch_size < parameters.max_execution_batch_size:
+        raise ConfigError(
+            f"{path}: max_batch_size {parameters.max_batch_size} must be at least max_execution_batch_size "
+            f"{parameters.max_execution_batch_size}"
+        )
+    return parameters

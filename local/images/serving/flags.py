@@ -36,6 +36,10 @@ class Flags:
     tensorflow_session_parallelism: int = 0
     tensorflow_intra_op_parallelism: int = 0
     tensorflow_inter_op_parallelism: int = 0
+    enable_batching: bool = False
+    batching_parameters_file: str = ""
+    ssl_config_file: str = ""
+    """Accepted: TLS is of gRPC alone."""
     enable_profiler: bool = True
     """Accepted: the profiler is a gRPC service."""
     per_process_gpu_memory_fraction: float = 0.0

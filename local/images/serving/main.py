@@ -10,11 +10,13 @@ from importlib import metadata
 from pathlib import Path
 
 from . import config
+from .batching import Batched, BatchScheduler
 from .flags import FlagError, Flags, parse_flags, usage
 from .httpd import RestServer
 from .metrics import Metrics
 from .rest import RestApi
 from .savedmodel import SavedModel
+from .signature import Servable
 from .status import ServingError
 from .versions import LoadPolicy, Versions
 
@@ -64,6 +66,19 @@ def _models(flags: Flags) -> list[config.ModelConfig]:
     return [config.ModelConfig(name=flags.model_name, base_path=flags.model_base_path)]
 
 
+def _scheduler(flags: Flags) -> BatchScheduler | None:
+    if not flags.enable_batching:
+        if flags.batching_parameters_file:
+            raise config.ConfigError(
+                "server_options.batching_parameters_file is set without setting server_options.enable_batching to true."
+            )
+        return None
+    parameters = config.BatchingParameters()
+    if flags.batching_parameters_file:
+        parameters = config.read_batching_parameters(flags.batching_parameters_file)
+    return BatchScheduler(parameters, flags.rest_api_timeout_in_ms / 1000)
+
+
 def _serve(flags: Flags) -> int:
     monitoring = config.MonitoringConfig()
     if flags.monitoring_config_file:
@@ -73,8 +88,11 @@ def _serve(flags: Flags) -> int:
         interval_seconds=max(flags.load_retry_interval_micros, 0) / 1e6,
     )
 
-    def load(path: Path) -> SavedModel:
-        return SavedModel(str(path), flags)
+    scheduler = _scheduler(flags)
+
+    def load(path: Path) -> Servable:
+        model = SavedModel(str(path), flags)
+        return model if scheduler is None else Batched(model, scheduler)
 
     versions = Versions(_models(flags), load, policy, early_labels=flags.allow_version_labels_for_unavailable_models)
     log.info(

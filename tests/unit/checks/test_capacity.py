@@ -46,7 +46,21 @@ def test_the_message_shows_the_whole_sum() -> None:
         "worst case 2 + 5 = 7 > quota 6: trainingJobs.digits (1 worker) x 2 = 2; "
         "models.digits (3 replicas at most + 1 while rolling out + 1 draining = 5 pods) x 1 = 5"
     )
-    assert finding.fix == "raise the quota to 7, or lower models.digits.autoscaling.maxReplicas to 2"
+    assert finding.fix == (
+        "raise the quota to 7, or lower models.digits.autoscaling.maxReplicas to 2, "
+        "or set models.digits.rollout to {maxSurge: 0, maxUnavailable: 1}, which takes old pods first"
+    )
+
+
+def test_a_full_pool_is_no_reason_to_lose_pods_where_that_would_not_help() -> None:
+    finding = only("quota", *_ROOM, ("tenants.serve.quota.requests.gpu", 3))  # the next version needs a fourth
+    assert finding.fix == "raise the quota to 5, or lower models.digits.autoscaling.maxReplicas to 1"
+
+
+def test_a_quota_full_of_pods_passes_once_old_ones_go_first() -> None:
+    full = ("tenants.serve.quota.requests.gpu", 4)
+    assert "or set models.digits.rollout to" in only("quota", *_ROOM, full).fix
+    only("capacity-dip", *_ROOM, full, ("models.digits.rollout", {"maxSurge": 0, "maxUnavailable": 1}))
 
 
 def test_the_next_version_counts_beside_the_present_one() -> None:
@@ -75,6 +89,12 @@ def test_what_the_fix_proposes_does_work(most: int, max_surge: int | str, quota:
         return
     (finding,) = refused
     for word in finding.fix.split(", or "):
+        if word.startswith("set "):
+            full = ("models.digits.autoscaling.maxReplicas", most)
+            require_valid(
+                changed(*changes, full, ("models.digits.rollout", {"maxSurge": 0, "maxUnavailable": 1})), TODAY
+            )
+            continue
         value = int(word.rpartition(" ")[2])
         raised = [("tenants.serve.quota.requests.gpu", value)] if "quota" in word else []
         lowered = most if raised else value

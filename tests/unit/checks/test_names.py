@@ -11,6 +11,7 @@ ROOMY = ("tenants.serve.quota", {
 })  # fmt: skip
 FETCH = {"url": "https://example.org/m.tar.gz", "sha256": "0" * 64}
 FETCHED: Words = {**part("models", "digits"), "tracks": {"stable": {"version": 1, "fetch": FETCH}}}
+GRPC = ("models.digits.grpc", {"fromNamespaces": ["serve", "apps"]})
 QUOTA = {"quota": {"requests": {"cpu": 1, "memory": 1}, "limits": {"cpu": 1, "memory": 1}}}
 LONG = "a" * 40
 FIXED = {"ResourceQuota", "LimitRange", "ServiceAccount", "PersistentVolumeClaim", "ConfigMap"}
@@ -41,6 +42,12 @@ def test_two_models_do_not_meet_in_one_service() -> None:
     assert found(ROOMY, ("models.digits-v4", FETCHED)) == ()
 
 
+def test_a_model_does_not_meet_the_grpc_front_of_another() -> None:
+    finding = only("object-name", ROOMY, GRPC, ("models.digits-grpc", FETCHED))
+    assert "which models.digits" in finding.message
+    assert found(ROOMY, ("models.digits-grpc", FETCHED)) == ()
+
+
 def test_models_of_other_tenants_and_with_names_like_policies_pass() -> None:
     elsewhere: Words = {**FETCHED, "tenant": "other"}
     other = ("tenants.other", {"quota": dict(ROOMY[1])})
@@ -51,7 +58,7 @@ def test_models_of_other_tenants_and_with_names_like_policies_pass() -> None:
 
 def test_the_names_are_those_that_components_give() -> None:
     gang: Words = {**part("trainingJobs", "digits"), "tenant": "serve", "workers": 2}
-    changes = (ROOMY, ("models.fetched", FETCHED), ("trainingJobs.gang", gang))
+    changes = (ROOMY, GRPC, ("models.fetched", FETCHED), ("trainingJobs.gang", gang))
     parsed = parse(changed(*changes)).settings
     expected = {(one.kind, one.namespace, one.name) for one in named_objects(parsed, make_plan(parsed))}
     objects = [one for one in record_changed(*changes).objects() if one.inputs["metadata"].get("namespace")]

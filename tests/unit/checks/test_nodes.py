@@ -8,6 +8,7 @@ from infra.plan import Amounts, Demand, pack, spread
 from infra.settings.platform import NodePool
 from tests.unit.words import found, only
 
+NO_JOB = ("trainingJobs.digits.gpus", 1)
 POOL = {"count": 7, "cpu": 8, "memory": "32Gi", "gpu": 1}
 
 
@@ -42,6 +43,15 @@ def test_a_tenant_that_alone_needs_more_than_there_is_is_refused_with_the_sum() 
         "1 of models.digits (1 of 5 pods) of its worst case find no room on 2 nodes of gpu, even if it has them alone: "
         "they request 5 gpu of 4"
     )
+    assert finding.fix == (
+        "add nodes to cluster.nodePools, or lower maxReplicas or gpus, or set models.digits.rollout to "
+        "{maxSurge: 0, maxUnavailable: 1}, which takes old pods first"
+    )
+
+
+def test_losing_pods_in_a_rollout_is_proposed_only_where_the_devices_then_suffice() -> None:
+    finding = only("nodes", ("cluster.nodePools", {"gpu": {"count": 3, "cpu": 8, "memory": "32Gi", "gpu": 1}}), NO_JOB)
+    assert finding.fix == "add nodes to cluster.nodePools, or lower maxReplicas or gpus"
 
 
 def test_tenants_that_do_not_fit_together_are_a_warning_with_the_sum() -> None:

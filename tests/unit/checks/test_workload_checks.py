@@ -11,6 +11,7 @@ ROOMY = (
     {"requests": {"cpu": 900, "memory": "900Gi", "gpu": 900}, "limits": {"cpu": 900, "memory": "900Gi"}},
 )
 
+OLD_FIRST = {"maxSurge": 0, "maxUnavailable": 1}
 ROOMY_TRAINING = ("tenants.train.quota", ROOMY[1])
 
 
@@ -46,6 +47,16 @@ def test_a_drain_longer_than_nodes_grant_is_refused_with_the_sum() -> None:
     finding = only("drain", ROOMY, ("models.digits.requestTimeout", "591s"))
     assert finding.path == "tfk8s:models.digits.requestTimeout"
     assert "propagation 5s + requestTimeout 9m51s + 5s margin = 10m1s > cluster.maxGracePeriod 10m" in finding.message
+
+
+def test_the_longest_grpc_connection_is_part_of_the_drain() -> None:
+    grpc = ("models.digits.grpc", {"fromNamespaces": ["apps"], "maxConnectionAge": "10m"})
+    finding = only("drain", ROOMY, grpc)
+    assert finding.message.startswith(
+        "propagation 5s + grpc.maxConnectionAge and a tenth 11m + requestTimeout 5s + 5s margin = 11m15s > "
+    )
+    assert finding.fix.startswith("lower requestTimeout, grpc.maxConnectionAge or drain.propagation")
+    assert found(ROOMY, grpc, ("cluster.maxGracePeriod", "675s")) == ()
 
 
 def test_a_drain_just_as_long_as_nodes_grant_passes() -> None:
@@ -274,6 +285,49 @@ def test_a_rollout_longer_than_ci_waits_is_a_warning_with_the_time() -> None:
 def test_a_rollout_just_as_long_as_ci_waits_passes() -> None:
     assert found(ROOMY, ("models.digits.autoscaling.maxReplicas", 360)) == ()  # a minute each
     assert found(ROOMY, ("models.digits.autoscaling.maxReplicas", 361)) != ()
+
+
+@pytest.mark.parametrize(
+    ("rollout", "said"),
+    [
+        ({"maxSurge": 0}, "maxSurge 0 and maxUnavailable 0: no pod could be replaced"),
+        ({"maxSurge": 0, "maxUnavailable": 0}, "maxSurge 0 and maxUnavailable 0: no pod could be replaced"),
+        ({"maxUnavailable": 1}, "maxSurge 1 and maxUnavailable 1: where a surge has room"),
+        ({"maxSurge": "25%", "maxUnavailable": 2}, "maxSurge 25% and maxUnavailable 2: where a surge has room"),
+    ],
+)
+def test_a_rollout_that_goes_both_ways_or_none_is_refused(rollout: object, said: str) -> None:
+    findings = found(ROOMY, ("models.digits.rollout", rollout))
+    assert [finding.check for finding in findings] == ["rollout-step"]
+    assert findings[0].severity == "error"
+    assert findings[0].message.startswith(said)
+
+
+def test_a_rollout_that_takes_old_pods_first_is_a_warning_with_what_is_left() -> None:
+    finding = only("capacity-dip", ("models.digits.rollout", OLD_FIRST))
+    assert (finding.severity, finding.path) == ("warning", "tfk8s:models.digits.rollout.maxUnavailable")
+    assert finding.message == (
+        "for 3m45s, 3 x (grace 15s + coldStart 1m + 0s minReadySeconds), ready replicas fall from 3 to 2 at "
+        "maxReplicas, ready replicas fall from 1 to 0 at minReplicas"
+    )
+
+
+@pytest.mark.parametrize(
+    ("missing", "said"),
+    [
+        (1, "from 4 to 3: 3 x perReplica 50 = 150 requests/s >= 130 that load states"),
+        (2, "from 4 to 2: 2 x perReplica 50 = 100 requests/s < 130 that load states"),
+    ],
+)
+def test_a_dip_is_compared_with_the_stated_load(missing: int, said: str) -> None:
+    finding = only(
+        "capacity-dip",
+        ROOMY,
+        ("models.digits.autoscaling", {"minReplicas": 4, "maxReplicas": 9}),
+        ("models.digits.load", {"requestsPerSecond": 130, "perReplica": 50}),
+        ("models.digits.rollout", {"maxSurge": 0, "maxUnavailable": missing}),
+    )
+    assert finding.message.endswith(said)
 
 
 @pytest.mark.parametrize(("target", "fits"), [("90%", True), ("91%", False)])

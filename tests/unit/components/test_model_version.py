@@ -236,7 +236,7 @@ def test_a_version_is_verified_before_it_is_served() -> None:
     assert step["image"] == f"registry.example.org/train:1@{DIGEST}"
     variables = environment(step)
     assert {"TFK8S_MODEL": "digits", "TFK8S_VERSION": "3", "TFK8S_MODEL_DIR": "/models"}.items() <= variables.items()
-    assert "TFK8S_FETCH_URL" not in variables
+    assert not {"TFK8S_FETCH_URL", "TFK8S_WARMUP"} & variables.keys()
 
 
 def test_the_step_asks_for_no_more_than_the_server_and_for_no_gpu() -> None:

@@ -28,7 +28,12 @@ def test_every_variable_of_a_trial_is_documented(variable: str) -> None:
 
 def test_every_variable_of_the_check_is_documented() -> None:
     wanted = FetchEnvironment(
-        model="digits", version=1, directory="/models", url="https://example.org/a.tar", sha256="0" * 64
+        model="digits",
+        version=1,
+        directory="/models",
+        url="https://example.org/a.tar",
+        sha256="0" * 64,
+        needs_warmup=False,
     )
     for variable in wanted.to_env():
         assert f"`{variable}`" in PAGE

@@ -1,5 +1,7 @@
 """The environment of the init step: both sides agree, and everything wrong is said at once."""
 
+from dataclasses import replace
+
 import pytest
 
 from contract.fetch import FetchEnvironment
@@ -11,7 +13,7 @@ FETCHED = FetchEnvironment(
 )
 
 
-@pytest.mark.parametrize("wanted", [PLAIN, FETCHED])
+@pytest.mark.parametrize("wanted", [PLAIN, FETCHED, replace(PLAIN, needs_warmup=False)])
 def test_variables_read_back_as_the_same_request(wanted: FetchEnvironment) -> None:
     assert FetchEnvironment.from_env(wanted.to_env()) == wanted
 
@@ -39,6 +41,7 @@ def test_an_empty_environment_names_every_needed_variable_at_once() -> None:
         ("TFK8S_FETCH_URL", "https://user:secret@example.org/m.tar"),
         ("TFK8S_FETCH_URL", "https://example.org:port/m.tar"),
         ("TFK8S_FETCH_SHA256", "ABC"),
+        ("TFK8S_WARMUP", "no"),
     ],
 )
 def test_a_wrong_variable_is_named(name: str, value: str) -> None:

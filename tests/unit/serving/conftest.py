@@ -81,6 +81,8 @@ def published(tmp_path: Path) -> Path:
 
     def write(directory: Path) -> None:
         (directory / "saved_model.pb").write_bytes(b"graph")
+        (directory / store.WARMUP).parent.mkdir()
+        (directory / store.WARMUP).write_bytes(b"records")
 
     store.publish(root, manifest, write)
     return root

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from serving.fetch import provide
 from tests.unit.serving.web import Web
 
 ROOT = Path(__file__).parents[3]
-WHOLE = "digits version 3 is whole: 1 files, 0.0 MB, trained 2026-01-31T12:00:00Z by train@sha256:1"
+WHOLE = "digits version 3 is whole: 2 files, 0.0 MB, trained 2026-01-31T12:00:00Z by train@sha256:1"
 
 
 def archive_of(directory: Path, prefix: str) -> bytes:
@@ -70,6 +71,25 @@ def test_a_damaged_version_is_not_served(published: Path) -> None:
     (published / "digits/3/saved_model.pb").write_bytes(b"grapH")
     with pytest.raises(store.DamagedError, match=r"saved_model\.pb has SHA-256 .*Serve another version"):
         do(wanted(published))
+
+
+def without_warmup(root: Path) -> Path:
+    """Another store, with a version like the published one but for the requests."""
+    manifest = replace(store.verify(root / "digits/3", model="digits", version=3), version=4)
+    store.publish(root, manifest, lambda directory: (directory / "saved_model.pb").touch())
+    return root
+
+
+def test_a_version_without_warm_up_requests_is_not_served(published: Path) -> None:
+    said = r"digits/4 has no assets\.extra/tf_serving_warmup_requests.* or set models\.digits\.warmup to optional"
+    with pytest.raises(Failure, match=said) as caught:
+        do(wanted(without_warmup(published), version=4))
+    assert caught.value.code == Exit.STORE
+
+
+def test_a_version_without_warm_up_requests_is_served_where_they_are_optional(published: Path) -> None:
+    said = do(replace(wanted(without_warmup(published), version=4), needs_warmup=False))
+    assert said.startswith("digits version 4 is whole: 1 files")
 
 
 @pytest.mark.parametrize("prefix", [".", "3", "digits/3"])

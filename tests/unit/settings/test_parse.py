@@ -73,7 +73,7 @@ def test_an_unknown_key_like_no_other_gets_the_list_of_keys() -> None:
         ("images.serving.ref", "Tensorflow/Serving:1", "expected an image reference", "correct"),
         ("images.serving.ref", "a/b:1@sha256:12", "64 hexadecimal digits", "correct"),
         ("store.nfs.path", "exports", "expected an absolute path, got 'exports'", "correct"),
-        ("models.digits.rollout.maxSurge", 0, "count of at least 1", "correct"),
+        ("models.digits.rollout.maxSurge", -1, "expected a count or a percentage", "correct"),
         ("models.digits.tracks.stable.fetch", {"url": "http://x/y", "sha256": "0" * 64}, None, None),
     ],
 )
