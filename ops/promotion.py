@@ -52,5 +52,21 @@ def roll_back(file: StackFile, model: str) -> None:
         file.remove((*tracks, "stable", "weight"))
 
 
+def go_back(file: StackFile, model: str, version: int) -> None:
+    """Let `stable` name an earlier version.
+
+    Raises:
+        CommandError: It says more than can be carried over.
+    """
+    stable = (*_tracks(model), "stable")
+    more = sorted(set(cast("Mapping[str, object]", file.get(stable) or {})) - _OF_A_CANARY)
+    if more:
+        raise CommandError(
+            f"{file.path}: models.{model}.tracks.stable: {', '.join(more)} belongs to the version that is there; let "
+            f"it name version {version} by hand"
+        )
+    file.set((*stable, "version"), version)
+
+
 def _tracks(model: str) -> KeyPath:
     return ("config", "tfk8s:models", model, "tracks")

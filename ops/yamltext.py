@@ -136,11 +136,15 @@ def pair_of(text: str, keys: KeyPath) -> Pair | None:
 
 def _end(text: str, node: _Node) -> int:
     """Behind a value's last character: block collections say they end where the next thing begins."""
-    while isinstance(node, MappingNode | SequenceNode) and not node.flow_style and node.value:
+    while _is_block(node) and node.value:
         last = cast("list[_Node | tuple[_Node, _Node]]", node.value)[-1]
         node = last[1] if isinstance(last, tuple) else last
     start = node.start_mark.index
     return start + len(text[start : node.end_mark.index].rstrip())
+
+
+def _is_block(node: _Node) -> bool:
+    return isinstance(cast("object", node), MappingNode | SequenceNode) and not node.flow_style
 
 
 def _yaml() -> YAML:

@@ -29,8 +29,8 @@ def _examples(source: Source) -> Iterator[Example]:
         pixels = np.asarray(images)[:left]
         if pixels.dtype != np.uint8 and np.array_equal(pixels, pixels.astype(np.int64)):
             pixels = pixels.astype(np.int64)  # "7" is half as long as "7.0"
-        for image, label in zip(pixels, np.asarray(labels), strict=False):
-            yield Example(image.tolist(), int(label))
+        for image, label in zip(pixels.tolist(), np.asarray(labels).tolist(), strict=False):
+            yield Example(image, label)
         left -= len(pixels)
         if left == 0:
             return
