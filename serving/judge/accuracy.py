@@ -1,6 +1,7 @@
 """Whether the incoming version gets more labelled examples wrong."""
 
 import math
+from functools import cache
 
 from serving.judge.evidence import Answers
 from serving.judge.finding import Finding, Says, chance, percent
@@ -39,6 +40,7 @@ def judge_answers(answers: Answers, settings: JudgeSettings, *, sets: int) -> Fi
     return Finding(says=Says.OPEN, sentence=f"{numbers}: a loss of {excluded} is not excluded{needed}.")
 
 
+@cache
 def least_examples(settings: JudgeSettings, *, grows: bool) -> int:
     """Fewest examples that can exclude `loss_excluded`: the versions differ on none of them."""
     count = 1

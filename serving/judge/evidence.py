@@ -1,6 +1,6 @@
 """What is known of two versions: their requests, interval by interval, and their answers to labelled examples."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -37,6 +37,16 @@ class Histogram:
     def total(self) -> int:
         """All answers."""
         return self.cumulative[-1]
+
+    @classmethod
+    def together(cls, histograms: Sequence["Histogram"]) -> "Histogram":
+        """The sum of at least one histogram with the same bounds."""
+        counts = zip(*(each.cumulative for each in histograms), strict=True)
+        return cls(bounds_us=histograms[0].bounds_us, cumulative=tuple(map(sum, counts)))
+
+    def share_above(self, bucket: int) -> float:
+        """Share of answers slower than the upper bound of a bucket; there are answers."""
+        return self.above(bucket) / self.total
 
     def above(self, bucket: int) -> int:
         """Answers slower than the upper bound of a bucket, counted from 0."""

@@ -2,15 +2,18 @@
 
 import math
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
 
 from serving.judge.evidence import Histogram, Interval
 from serving.judge.finding import Finding, Says, chance, percent
 from serving.judge.settings import JudgeSettings
 from serving.judge.shares import Table, least_without_events, log_evidence, lower, upper
 
-_Pair = tuple[Histogram, Histogram]
-"""Of the incoming and of the stable version."""
+_ROUNDING: Final = 1e-4
+"""By how much a bound may fall short of the ratio: metrics pages print bounds with six figures."""
 
 
 def judge_latency(intervals: Sequence[Interval], settings: JudgeSettings) -> list[Finding]:
@@ -26,18 +29,15 @@ def judge_latency(intervals: Sequence[Interval], settings: JudgeSettings) -> lis
     Raises:
         ValueError: Histograms have different buckets.
     """
-    pairs = [(i.incoming.latency, i.stable.latency) for i in intervals]
-    known = [(mine, other) for mine, other in pairs if mine is not None and other is not None]
-    answers, stable_answers = sum(mine.total for mine, _ in known), sum(other.total for _, other in known)
-    if not answers or not stable_answers:
-        return [Finding(says=Says.OPEN, sentence="Latency: there is no histogram of answers of both versions.")]
-    bounds = known[0][0].bounds_us
-    if any(each.bounds_us != bounds for pair in known for each in pair):
+    pairs = [(each.incoming.latency, each.stable.latency) for each in intervals]
+    known = [(incoming, stable) for incoming, stable in pairs if incoming is not None and stable is not None]
+    if len({each.bounds_us for pair in known for each in pair}) > 1:
         raise ValueError("histograms have different buckets: the two versions must be measured by the same bounds")
-    harm = _harm(known, bounds, settings)
-    if harm is not None:
-        return [harm]
-    return [_quantile(known, bounds, quantile, settings) for quantile in settings.quantiles]
+    if not known or not all(sum(each.total for each in version) for version in zip(*known, strict=True)):
+        return [Finding(says=Says.OPEN, sentence="Latency: there is no histogram of answers of both versions.")]
+    latencies = _Latencies([incoming for incoming, _ in known], [stable for _, stable in known], settings)
+    harm = latencies.harm()
+    return [harm] if harm is not None else [latencies.quantile(quantile) for quantile in settings.quantiles]
 
 
 def least_answers(settings: JudgeSettings) -> int:
@@ -45,89 +45,105 @@ def least_answers(settings: JudgeSettings) -> int:
     return least_without_events(1 - settings.quantiles[-1], settings.wrong_promotion / 2)
 
 
-def _harm(known: Sequence[_Pair], bounds: Sequence[float], settings: JudgeSettings) -> Finding | None:
-    limit = settings.alarm_of_latency / len(bounds)  # each bound is a test
-    worst: tuple[float, int, int] | None = None
-    for bucket, bound in enumerate(bounds):
-        slower = bisect_left(bounds, bound * settings.latency_ratio)
-        if slower == len(bounds):
-            break
-        share, stable_share = _shares(known, slower, bucket)
-        if share <= max(stable_share, 1 - settings.quantiles[-1]):
-            continue
-        p = min(1.0, math.exp(-log_evidence(_tables(known, slower, bucket))))
-        if p <= limit and (worst is None or p < worst[0]):
-            worst = (p, slower, bucket)
-    if worst is None:
-        return None
-    p, slower, bucket = worst
-    share, stable_share = _shares(known, slower, bucket)
-    return Finding(
-        says=Says.HARM,
-        sentence=f"Latency: {percent(share)} of {_total(mine for mine, _ in known):,} answers took longer than "
-        f"{_ms(bounds[slower])}, while {percent(stable_share)} of the stable version's "
-        f"{_total(other for _, other in known):,} took longer than {_ms(bounds[bucket])}: slower by more than "
-        f"{bounds[slower] / bounds[bucket]:.2g} times (p = {chance(p)}, limit {limit:.2g} over all looks).",
-    )
+@dataclass(frozen=True)
+class _Latencies:
+    """Both versions' histograms of the same intervals, all with the same bounds."""
 
+    incoming: Sequence[Histogram]
+    stable: Sequence[Histogram]
+    settings: JudgeSettings
 
-def _quantile(known: Sequence[_Pair], bounds: Sequence[float], quantile: float, settings: JudgeSettings) -> Finding:
-    name = f"Latency: the {'median' if quantile == 0.5 else f'p{quantile * 100:g}'}"  # noqa: PLR2004 - the median
-    first = _first(known, settings.quantiles_after)
-    if first is None:
-        stable_answers = _total(other for _, other in known)
+    @cached_property
+    def all_incoming(self) -> Histogram:
+        return Histogram.together(self.incoming)
+
+    @cached_property
+    def all_stable(self) -> Histogram:
+        return Histogram.together(self.stable)
+
+    @property
+    def bounds(self) -> tuple[float, ...]:
+        return self.incoming[0].bounds_us
+
+    def harm(self) -> Finding | None:
+        """What proves the incoming version slower: the bound that shows it most clearly."""
+        limit = self.settings.alarm_of_latency / len(self.bounds)  # each bound is a test
+        rare = 1 - self.settings.quantiles[-1]
+        worst: tuple[float, int, int] | None = None
+        for bucket in range(len(self.bounds)):
+            slower = self._slower(bucket)
+            if slower is None:
+                break
+            share = self.all_incoming.share_above(slower)
+            if share > max(self.all_stable.share_above(bucket), rare):
+                p = self._p(slower, bucket)
+                if p <= limit and (worst is None or p < worst[0]):
+                    worst = (p, slower, bucket)
+        if worst is None:
+            return None
+        p, slower, bucket = worst
+        return Finding(
+            says=Says.HARM,
+            sentence=f"Latency: {self._numbers(slower)}, while {percent(self.all_stable.share_above(bucket))} of the "
+            f"stable version's {self.all_stable.total:,} took longer than {_ms(self.bounds[bucket])}: slower by more "
+            f"than {self._ratio(slower, bucket)} times (p = {chance(p)}, limit {limit:.2g} over all looks).",
+        )
+
+    def quantile(self, quantile: float) -> Finding:
+        """Whether a quantile is shown to be sound."""
+        name = f"Latency: the {'median' if quantile == 0.5 else f'p{quantile * 100:g}'}"  # noqa: PLR2004 - the median
+        first = self._first()
+        if first is None:
+            after = f"{self.settings.quantiles_after:,} answers of the stable version"
+            return Finding(says=Says.OPEN, sentence=f"{name} is read after {after}; it gave {self.all_stable.total:,}.")
+        bucket = next((k for k in range(len(self.bounds)) if first.share_above(k) <= 1 - quantile), None)
+        slower = None if bucket is None else self._slower(bucket)
+        if bucket is None or slower is None:
+            return Finding(
+                says=Says.OPEN, sentence=f"{name} lies too close to the histogram's last bound to be compared."
+            )
+        level = self.settings.wrong_promotion / 2  # half for each of the two shares
+        answers = self.all_incoming.total
+        most = upper(self.all_incoming.above(slower), answers, level)
+        allowed = max(1 - quantile, lower(self.all_stable.above(bucket), self.all_stable.total, level))
+        limit = f"{self._ratio(slower, bucket)} times the stable version's {_ms(self.bounds[bucket])}"
+        if most <= allowed:
+            return Finding(says=Says.SOUND, sentence=f"{name} is at most {limit}: {self._numbers(slower)}.")
+        least = least_answers(self.settings)
+        needed = f"; at least {least:,} answers are needed" if answers < least else ""
         return Finding(
             says=Says.OPEN,
-            sentence=f"{name} is read after {settings.quantiles_after:,} answers of the stable version; it gave "
-            f"{stable_answers:,}.",
+            sentence=f"{name} may be above {limit}: {self._numbers(slower)}, which may be {percent(most)} and must be "
+            f"below {percent(allowed)}{needed}.",
         )
-    total = _total(first)
-    bucket = next(
-        (k for k in range(len(bounds)) if sum(each.above(k) for each in first) <= (1 - quantile) * total), len(bounds)
-    )
-    slower = bisect_left(bounds, bounds[bucket] * settings.latency_ratio) if bucket < len(bounds) else len(bounds)
-    if slower == len(bounds):
-        return Finding(says=Says.OPEN, sentence=f"{name} lies too close to the histogram's last bound to be compared.")
-    level = settings.wrong_promotion / 2  # half for each of the two shares
-    answers, stable_answers = _total(mine for mine, _ in known), _total(other for _, other in known)
-    slow = sum(mine.above(slower) for mine, _ in known)
-    most = upper(slow, answers, level)
-    allowed = max(1 - quantile, lower(sum(other.above(bucket) for _, other in known), stable_answers, level))
-    ratio = f"{bounds[slower] / bounds[bucket]:.2g} times the stable version's {_ms(bounds[bucket])}"
-    numbers = f"{percent(slow / answers)} of {answers:,} answers took longer than {_ms(bounds[slower])}"
-    if most <= allowed:
-        return Finding(says=Says.SOUND, sentence=f"{name} is at most {ratio}: {numbers}.")
-    least = f"; at least {least_answers(settings):,} answers are needed" if answers < least_answers(settings) else ""
-    return Finding(
-        says=Says.OPEN,
-        sentence=f"{name} may be above {ratio}: {numbers}, which may be {percent(most)} and must be below "
-        f"{percent(allowed)}{least}.",
-    )
 
+    def _slower(self, bucket: int) -> int | None:
+        """The first bound that is `latency_ratio` times another one; None beyond the last."""
+        found = bisect_left(self.bounds, self.bounds[bucket] * self.settings.latency_ratio * (1 - _ROUNDING))
+        return found if found < len(self.bounds) else None
 
-def _first(known: Sequence[_Pair], answers: int) -> list[Histogram] | None:
-    """The stable version's histograms of the first intervals, as many as hold so many answers; None if they do not."""
-    total = 0
-    for index, (_, other) in enumerate(known):
-        total += other.total
-        if total >= answers:
-            return [each for _, each in known[: index + 1]]
-    return None
+    def _p(self, slower: int, bucket: int) -> float:
+        tables = (
+            Table(incoming.total, incoming.above(slower), stable.total, stable.above(bucket))
+            for incoming, stable in zip(self.incoming, self.stable, strict=True)
+        )
+        return min(1.0, math.exp(-log_evidence(tables)))
 
+    def _first(self) -> Histogram | None:
+        """The stable version's first answers, as many as its quantiles are read from; None if it has not given them."""
+        total = 0
+        for index, histogram in enumerate(self.stable):
+            total += histogram.total
+            if total >= self.settings.quantiles_after:
+                return Histogram.together(self.stable[: index + 1])
+        return None
 
-def _tables(known: Sequence[_Pair], slower: int, bucket: int) -> Iterable[Table]:
-    return (Table(mine.total, mine.above(slower), other.total, other.above(bucket)) for mine, other in known)
+    def _ratio(self, slower: int, bucket: int) -> str:
+        return f"{self.bounds[slower] / self.bounds[bucket]:.2g}"
 
-
-def _shares(known: Sequence[_Pair], slower: int, bucket: int) -> tuple[float, float]:
-    return (
-        sum(mine.above(slower) for mine, _ in known) / _total(mine for mine, _ in known),
-        sum(other.above(bucket) for _, other in known) / _total(other for _, other in known),
-    )
-
-
-def _total(histograms: Iterable[Histogram]) -> int:
-    return sum(each.total for each in histograms)
+    def _numbers(self, slower: int) -> str:
+        share = percent(self.all_incoming.share_above(slower))
+        return f"{share} of {self.all_incoming.total:,} answers took longer than {_ms(self.bounds[slower])}"
 
 
 def _ms(microseconds: float) -> str:

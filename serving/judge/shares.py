@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 ODDS: Final = (1.25, 1.6, 2.0, 3.0, 5.0, 10.0, 30.0, 100.0)
@@ -95,6 +96,7 @@ def lower(events: int, requests: int, level: float) -> float:
     return _edge(events / requests, 0.0, _excludes(events, requests, level))
 
 
+@cache
 def least_without_events(share: float, level: float) -> int:
     """Fewest requests that, without a single event among them, exclude a share."""
     high = 1

@@ -3,7 +3,8 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import accumulate
+from functools import cache
+from itertools import accumulate, pairwise
 
 import numpy as np
 
@@ -41,11 +42,8 @@ class Canary:
         return Traffic(requests=requests, failures=failed, latency=self._histogram(draw, requests - failed, median_us))
 
     def _histogram(self, draw: np.random.Generator, answers: int, median_us: float) -> Histogram:
-        up_to = [
-            0.5 * (1 + math.erf(math.log(bound / median_us) / (self.spread * math.sqrt(2)))) for bound in BOUNDS_US
-        ]
-        shares = np.diff([0.0, *up_to, 1.0]).clip(0)
-        counts = (int(count) for count in draw.multinomial(answers, shares / shares.sum()))
+        shares = _shares(median_us, self.spread)
+        counts = (int(count) for count in draw.multinomial(answers, shares))
         return Histogram(bounds_us=BOUNDS_US, cumulative=tuple(accumulate(counts)))
 
     def looks(self, draw: np.random.Generator, answers: Answers, most: int) -> Iterator[Verdict]:
@@ -57,6 +55,13 @@ class Canary:
             yield verdict
             if verdict.ruling is not Ruling.HOLD:
                 return
+
+
+@cache
+def _shares(median_us: float, spread: float) -> tuple[float, ...]:
+    """Of a lognormal latency, by bucket."""
+    up_to = [0.5 * math.erfc(math.log(median_us / bound) / (spread * math.sqrt(2))) for bound in BOUNDS_US]
+    return tuple(max(0.0, high - low) for low, high in pairwise([0.0, *up_to, 1.0]))
 
 
 def answers(lost: int, won: int, *, examples: int = 270, grows: bool = False) -> Answers:
