@@ -52,7 +52,7 @@ def test_a_canary_that_gets_five_percent_more_digits_wrong_is_rolled_back_at_the
 ) -> None:
     verdict = last(Canary(), answers(lost, won), looks=1)
     assert verdict.ruling is Ruling.ROLL_BACK
-    assert "a loss of 5.19 %" in verdict.reasons[0]
+    assert "a loss of 5.32 %" in verdict.reasons[0]
 
 
 def test_a_good_canary_is_promoted_and_every_criterion_says_why() -> None:
