@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar, cast
 
+from rich.console import Console
+
 from infra.settings.units import Duration
 from ops import promotion
 from ops.judging.gathering import Intervals, LabelledSet, answers, examples_of, intervals_of, test_parts
@@ -163,15 +165,18 @@ def _watch(
     intervals = Intervals()
     lasting = tuple(duel.missing)
     look = 0
-    while True:
-        duel.missing.clear()
-        duel.attempt(lambda: intervals.read(servers[0].snapshot(), servers[1].snapshot()), None)
-        missing = (*lasting, *duel.missing)
-        verdict = judge(Evidence(intervals=intervals.found, answers=compared, missing=missing))
-        look += 1
-        if verdict.ruling is not Ruling.HOLD or look > looks:
-            return verdict
-        time.sleep(every)
+    with Console(stderr=True, highlight=False).status("reads the servers' metrics") as now:
+        while True:
+            duel.missing.clear()
+            duel.attempt(lambda: intervals.read(servers[0].snapshot(), servers[1].snapshot()), None)
+            missing = (*lasting, *duel.missing)
+            verdict = judge(Evidence(intervals=intervals.found, answers=compared, missing=missing))
+            if verdict.ruling is not Ruling.HOLD or look == looks:
+                return verdict
+            look += 1
+            requests = sum(interval.incoming.requests for interval in intervals.found)
+            now.update(f"{requests:,} requests to version {duel.incoming}: hold so far; look {look} of {looks}")
+            time.sleep(every)
 
 
 def _judge_stable(duel: _Duel, file: StackFile, options: argparse.Namespace) -> Verdict:
