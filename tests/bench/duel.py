@@ -5,6 +5,7 @@ import random
 import tempfile
 import threading
 import time
+import zlib
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -67,7 +68,7 @@ class Classifier:
             raise ServingError("INTERNAL", "made to fail")
         digits: NDArray[np.int64] = self._svm.predict(pixels.reshape(-1, 64))
         # A hash of the picture chooses: every time the same ones.
-        chosen = pixels.reshape(-1, 64).astype(np.int64) @ np.arange(1, 65) % 1000 < 1000 * self._faults.wrong
+        chosen = np.array([zlib.crc32(image.tobytes()) % 1000 < 1000 * self._faults.wrong for image in pixels])
         return {"probabilities": np.eye(10, dtype=np.float32)[(digits + chosen) % 10]}
 
     def signature_def_json(self) -> str:

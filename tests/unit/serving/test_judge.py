@@ -4,6 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from serving.judge import (
     Answers,
@@ -64,6 +66,34 @@ def test_a_good_canary_is_promoted_and_every_criterion_says_why() -> None:
 def test_a_better_canary_is_promoted_too() -> None:
     canary = Canary(failures=0, stable_failures=0.01, times_slower=0.5)
     assert last(canary, answers(1, 14), looks=60).ruling is Ruling.PROMOTE
+
+
+counts = st.integers(0, 400)
+traffic = st.tuples(counts, counts).map(lambda pair: Traffic(requests=sum(pair), failures=pair[0]))
+intervals = st.lists(st.builds(Interval, incoming=traffic, stable=traffic), max_size=4).map(tuple)
+labelled = st.tuples(counts, counts).map(lambda pair: answers(*pair, examples=1000))
+
+
+@given(intervals, labelled)
+@settings(max_examples=20, deadline=None)
+def test_of_two_versions_at_most_one_is_worse_on_a_criterion(seen: tuple[Interval, ...], compared: Answers) -> None:
+    other_way = tuple(Interval(incoming=each.stable, stable=each.incoming) for each in seen)
+    swapped = answers(compared.only_stable_wrong, compared.only_incoming_wrong, examples=1000)
+    one = judge(Evidence(intervals=seen, answers=(compared,)))
+    other = judge(Evidence(intervals=other_way, answers=(swapped,)))
+    harms = [{reason.split(" ")[0] for reason in _harms(verdict)} for verdict in (one, other)]
+    assert not harms[0] & harms[1]
+
+
+@given(intervals)
+@settings(max_examples=20, deadline=None)
+def test_whatever_both_do_alike_is_no_harm(seen: tuple[Interval, ...]) -> None:
+    alike = tuple(replace(each, incoming=each.stable) for each in seen)
+    assert not _harms(judge(Evidence(intervals=alike)))
+
+
+def _harms(verdict: Verdict) -> list[str]:
+    return [finding.sentence for finding in verdict.findings if finding.says is Says.HARM]
 
 
 def test_no_data_is_hold() -> None:
