@@ -32,6 +32,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (tmp_path / f"digits/{version}").mkdir(parents=True)
         write(tmp_path / f"digits/{version}/test.jsonl", EXAMPLES)
     monkeypatch.setattr(judge_verb.time, "sleep", no_time)
+    monkeypatch.setattr(judge_verb, "_client", lambda: network({}))
     return tmp_path
 
 

@@ -75,7 +75,7 @@ labelled = st.tuples(counts, counts).map(lambda pair: answers(*pair, examples=10
 
 
 @given(intervals, labelled)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=8, deadline=None)
 def test_of_two_versions_at_most_one_is_worse_on_a_criterion(seen: tuple[Interval, ...], compared: Answers) -> None:
     other_way = tuple(Interval(incoming=each.stable, stable=each.incoming) for each in seen)
     swapped = answers(compared.only_stable_wrong, compared.only_incoming_wrong, examples=1000)
@@ -86,7 +86,7 @@ def test_of_two_versions_at_most_one_is_worse_on_a_criterion(seen: tuple[Interva
 
 
 @given(intervals)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=8, deadline=None)
 def test_whatever_both_do_alike_is_no_harm(seen: tuple[Interval, ...]) -> None:
     alike = tuple(replace(each, incoming=each.stable) for each in seen)
     assert not _harms(judge(Evidence(intervals=alike)))

@@ -13,7 +13,7 @@ from tests.unit.serving.canary import answers
 
 
 @given(incoming=st.integers(1, 30), stable=st.integers(1, 30), share=st.integers(0, 60))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 def test_evidence_of_more_events_has_a_mean_of_at_most_one_where_there_are_no_more(
     incoming: int, stable: int, share: int
 ) -> None:
