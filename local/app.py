@@ -32,6 +32,7 @@ def run(environment: Mapping[str, str] | None = None) -> NoReturn:
     port = _free_port(chosen.get("PORT") or str(PORT))
     _require_platform()
     words = ["-m", "digit_pad", "--outputs", str(paths.OUTPUTS), "--model", MODEL, "--port", str(port)]
+    words += ["--feedback", str(paths.FEEDBACK)]
     sys.stdout.flush()
     # The reader it needs is in this Python already: the checkout is installed there.
     os.execve(sys.executable, [sys.executable, *words], {**chosen, "PYTHONPATH": str(DIGIT_PAD)})  # noqa: S606  no shell

@@ -10,7 +10,7 @@ from infra.finding import StackFileError
 from ops.problem import CommandError
 from ops.verb import Verb, Verbs
 
-VERBS: Final = ("check", "render", "diff", "report", "pin", "reproduce")
+VERBS: Final = ("check", "render", "diff", "report", "pin", "judge", "reproduce")
 """Each is a module of this package, as `ops.verb.Verb` has it."""
 
 

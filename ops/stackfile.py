@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Self, cast
 
 from ops.problem import CommandError
-from ops.yamltext import KeyPath, Span, YamlError, span_of, words_of
+from ops.yamltext import KeyPath, Pair, Span, YamlError, pair_of, span_of, words_of
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -76,8 +76,8 @@ class StackFile:
             here = cast("Mapping[str, object]", here).get(key) if isinstance(here, Mapping) else None
         return here
 
-    def set(self, keys: KeyPath, value: str) -> None:
-        """Replaces one scalar, in the quotes it has.
+    def set(self, keys: KeyPath, value: str | int) -> None:
+        """Replaces one scalar; a string in the quotes the old one has.
 
         Raises:
             CommandError: There is no such scalar, or replacing it would change something else too.
@@ -89,7 +89,7 @@ class StackFile:
             raise CommandError(msg)
         expected = copy.deepcopy(self._words)
         _put(expected, keys, value)
-        for spelling in _spellings(value, before[span.start]):
+        for spelling in (str(value),) if isinstance(value, int) else _spellings(value, before[span.start]):
             after = before[: span.start] + spelling + before[span.end :]
             if _says(after, expected):
                 self._edited, self._words = after, expected
@@ -123,6 +123,28 @@ class StackFile:
         msg = f"{self.path}:{span.line}: {'.'.join(keys[1:])} cannot be added by itself; edit it by hand"
         raise CommandError(msg)
 
+    def remove(self, keys: KeyPath) -> None:
+        """Removes a key with all that stands under it; comments on lines of their own stay.
+
+        Raises:
+            CommandError: There is no such key, or removing it would change something else too.
+        """
+        before = self._edited
+        pair = pair_of(before, keys)
+        if pair is None:
+            msg = f"{self.path}: there is no {'.'.join(keys[1:])}"
+            raise CommandError(msg)
+        expected = copy.deepcopy(self._words)
+        here = expected
+        for key in keys[:-1]:
+            here = cast("MutableMapping[str, object]", here[key])
+        del here[keys[-1]]
+        after = _without_pair(before, pair)
+        if not _says(after, expected):
+            msg = f"{self.path}:{pair.line}: {'.'.join(keys[1:])} cannot be removed by itself; edit it by hand"
+            raise CommandError(msg)
+        self._edited, self._words = after, expected
+
     def diff(self) -> str:
         """The lines that changed, as a patch without context."""
         lines = difflib.unified_diff(
@@ -154,7 +176,7 @@ def _says(text: str, words: Mapping[str, object]) -> bool:
         return False
 
 
-def _put(words: MutableMapping[str, object], keys: KeyPath, value: str) -> None:
+def _put(words: MutableMapping[str, object], keys: KeyPath, value: str | int) -> None:
     here = words
     for key in keys[:-1]:
         here = cast("MutableMapping[str, object]", here[key])
@@ -170,6 +192,16 @@ def _with_pair(text: str, span: Span, pair: str) -> str:
     if line_end < 0:
         return f"{text}{newline}{' ' * span.indent}{pair}"
     return f"{text[: line_end + 1]}{' ' * span.indent}{pair}{newline}{text[line_end + 1 :]}"
+
+
+def _without_pair(text: str, pair: Pair) -> str:
+    """The text without a pair: without its lines, or in flow style without it and one comma."""
+    if not pair.is_flow:
+        line_end = text.find("\n", pair.end)
+        return text[: text.rfind("\n", 0, pair.start) + 1] + (text[line_end + 1 :] if line_end >= 0 else "")
+    if pair.after is not None:
+        return text[: pair.start] + text[pair.after :]
+    return text[: pair.start if pair.before is None else pair.before] + text[pair.end :]
 
 
 def _spellings(value: str, first: str) -> Iterable[str]:

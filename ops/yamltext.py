@@ -6,7 +6,7 @@ from typing import Protocol, cast
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError
-from ruamel.yaml.nodes import MappingNode, ScalarNode
+from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
 
 KeyPath = tuple[str, ...]
 """Keys from the top of the file, such as `("config", "tfk8s:images", "serving", "ref")`."""
@@ -43,6 +43,28 @@ class Span:
 
     indent: int | None
     """Column of its key, from 0; None in `{flow: style}`, where lines do not count."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pair:
+    """Where a key stands with its value, whatever that is."""
+
+    start: int
+    """Of the key."""
+
+    end: int
+    """Behind the last character of the value."""
+
+    line: int
+    """Of the key, counted from 1."""
+
+    before: int | None
+    """In `{flow: style}`, where the pair in front of it ends; None without one, and in block style."""
+
+    after: int | None
+    """In `{flow: style}`, where the pair behind it begins; None without one, and in block style."""
+
+    is_flow: bool
 
 
 class YamlError(Exception):
@@ -87,6 +109,42 @@ def span_of(text: str, keys: KeyPath) -> Span | None:
     # A block scalar ends behind its line.
     end = start + len(text[start : scalar.end_mark.index].rstrip())
     return Span(start=start, end=end, line=scalar.start_mark.line + 1, indent=indent)
+
+
+def pair_of(text: str, keys: KeyPath) -> Pair | None:
+    """Where the last key of a path stands with its value; None where there is none."""
+    node = cast("object", _yaml().compose(text))  # pyright: ignore[reportUnknownMemberType] - as above
+    found: Pair | None = None
+    for key in keys:
+        pairs = cast("list[tuple[_Node, _Node]]", cast("_Node", node).value) if isinstance(node, MappingNode) else []
+        index = next((index for index, (name, _) in enumerate(pairs) if name.value == key), None)
+        if index is None:
+            return None
+        is_flow = cast("_Node", node).flow_style
+        name, value = pairs[index]
+        found = Pair(
+            start=name.start_mark.index,
+            end=_end(text, value),
+            line=name.start_mark.line + 1,
+            before=_end(text, pairs[index - 1][1]) if is_flow and index else None,
+            after=pairs[index + 1][0].start_mark.index if is_flow and index + 1 < len(pairs) else None,
+            is_flow=is_flow,
+        )
+        node = value
+    return found
+
+
+def _end(text: str, node: _Node) -> int:
+    """Behind a value's last character: block collections say they end where the next thing begins."""
+    while _is_block(node) and node.value:
+        last = cast("list[_Node | tuple[_Node, _Node]]", node.value)[-1]
+        node = last[1] if isinstance(last, tuple) else last
+    start = node.start_mark.index
+    return start + len(text[start : node.end_mark.index].rstrip())
+
+
+def _is_block(node: _Node) -> bool:
+    return isinstance(cast("object", node), MappingNode | SequenceNode) and not node.flow_style
 
 
 def _yaml() -> YAML:

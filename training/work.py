@@ -14,6 +14,7 @@ from training.arguments import Arguments
 from training.beat import PUBLISHING, STARTING, WAITING, Beat
 from training.curves import TensorBoardLog
 from training.heart import Heart
+from training.labelled import write_test_part
 from training.loop import Training
 from training.model import export
 from training.saver import Saver
@@ -224,6 +225,9 @@ class _Work:
                 "seconds": round(done.seconds, 1),
             },
         )
-        return store.publish(
-            self._root, manifest, lambda directory: export(training.model, self._source, directory), staging=staging
-        )
+
+        def write(directory: Path) -> None:
+            export(training.model, self._source, directory)
+            write_test_part(self._source, directory)
+
+        return store.publish(self._root, manifest, write, staging=staging)

@@ -68,6 +68,16 @@ class Page:
             time.sleep(0.01)
         return self.text("digit")
 
+    def tell(self, digit: int) -> str:
+        """Say which digit was meant by clicking it: what the page says to that."""
+        before = self.text("told")
+        self._browser.find_elements(By.CSS_SELECTOR, "#bars b")[digit].click()
+        deadline = time.monotonic() + ANSWER_SECONDS
+        while self.text("told") == before:
+            assert time.monotonic() < deadline, f"no word within {ANSWER_SECONDS:.0f} s after {before!r}"
+            time.sleep(0.01)
+        return self.text("told")
+
     def shown_ms(self) -> float:
         """From the end of the last stroke to the answer in the page, by the page's own clock."""
         return float(self._data("shownMs"))

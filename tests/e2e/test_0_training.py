@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from contract import checkpoints, progress, store
+from contract import checkpoints, labelled, progress, store
 from contract.exits import Exit, Failure
 from contract.manifest import Manifest
 from contract.run import RunDefinition, RunEnvironment
@@ -70,6 +70,14 @@ def _train(run: RunEnvironment) -> list[str]:
     with redirect_stdout(said):
         last = run_once(run, store.staging_path(Path(run.store), "digits", 1))
     return [*said.getvalue().splitlines(), last]
+
+
+def test_the_test_part_stands_beside_the_model_as_requests_with_their_labels(trained: Trained) -> None:
+    examples = labelled.read(trained.model_dir / "1" / labelled.TEST_PART)
+    answers = trained.predict(np.array([example.instance for example in examples], np.float32)).argmax(axis=1)
+    right = sum(int(answer) == example.label for answer, example in zip(answers, examples, strict=True))
+    assert len(examples) == trained.manifest.metrics["testExamples"]
+    assert right / len(examples) == pytest.approx(trained.manifest.metrics["testAccuracy"], abs=1e-6)
 
 
 def test_a_session_loads_it_which_is_how_tensorflow_serving_does(trained: Trained) -> None:

@@ -11,6 +11,7 @@ from statistics import median
 
 import pytest
 
+from contract.labelled import read
 from local import paths
 from tests.e2e.browser import Page, chromium
 from tests.e2e.platform import Platform, until, words
@@ -68,6 +69,17 @@ def test_a_drawn_seven_is_answered_as_seven_in_time(page: Page) -> None:
 @pytest.mark.parametrize("digit", sorted(USUAL))
 def test_each_digit_is_read_in_its_usual_way(page: Page, digit: int) -> None:
     assert page.draw(WAYS[digit][USUAL[digit]]) == str(digit)
+
+
+def test_what_was_meant_is_kept_for_the_judge_once_for_each_drawing(page: Page) -> None:
+    paths.FEEDBACK.write_text("")
+    page.draw(WAYS[7]["with a bar"])
+    assert page.text("told").startswith("Which digit did you mean?")
+    assert page.tell(7) == "Kept as a 7. Thank you."
+    page.draw(WAYS[1][USUAL[1]])
+    assert page.tell(1) == "Kept as a 1. Thank you."
+    assert [example.label for example in read(paths.FEEDBACK)] == [7, 1]
+    assert not page.problems()
 
 
 def test_answers_keep_coming_while_a_new_version_is_rolled_out(page: Page, platform: Platform) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import uvicorn
 
 from digit_pad.app import make_app
+from digit_pad.feedback import Feedback
 from digit_pad.outputs import NoModelError, OutputsFile
 
 HOST = "127.0.0.1"
@@ -26,9 +27,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--port", type=_port, default=8080, help="port on 127.0.0.1; 0 takes a free one (default: 8080)"
     )
+    parser.add_argument(
+        "--feedback", type=Path, metavar="FILE", help="ask what was drawn, and keep it here for `tfk8s judge`"
+    )
     options = parser.parse_args(arguments)
     try:
         outputs = OutputsFile(options.outputs, options.model)
+        feedback = Feedback(options.feedback) if options.feedback else None
         listening = _listen(options.port)
     except (NoModelError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
@@ -36,7 +41,9 @@ def main(arguments: list[str] | None = None) -> int:
     served = outputs.served()
     print(f"digit pad:  http://{HOST}:{listening.getsockname()[1]}  (Ctrl-C ends it)", flush=True)
     print(f"asks:       {served.name}, version {served.version}, at {served.predict_url}", flush=True)
-    config = uvicorn.Config(make_app(outputs), log_level="warning", timeout_graceful_shutdown=STOP_SECONDS)
+    config = uvicorn.Config(
+        make_app(outputs, feedback=feedback), log_level="warning", timeout_graceful_shutdown=STOP_SECONDS
+    )
     try:
         uvicorn.Server(config).run(sockets=[listening])
     except KeyboardInterrupt:  # uvicorn stops in order, then passes the interrupt on

@@ -1,4 +1,4 @@
-"""The page and its two endpoints."""
+"""The page and its endpoints."""
 
 import base64
 import hashlib
@@ -18,19 +18,23 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from digit_pad import drawing
-from digit_pad.model import Refused, Unavailable, Where, ask
+from digit_pad.feedback import Feedback, FeedbackError
+from digit_pad.model import CLASSES, Refused, Unavailable, Where, ask
 
 PAGE = Path(__file__).with_name("page.html")
 LARGEST_BODY = 256 * 1024
 """Bytes; the largest drawing that is taken has about half of that."""
 
 
-def make_app(where: Where, transport: httpx.AsyncBaseTransport | None = None) -> Starlette:
+def make_app(
+    where: Where, transport: httpx.AsyncBaseTransport | None = None, feedback: Feedback | None = None
+) -> Starlette:
     """Make the application.
 
     Args:
         where: Knows the model's address.
         transport: How to reach the model; over the network unless given.
+        feedback: Keeps what people say they drew; they are not asked unless given.
     """
     page = PAGE.read_text()
     # No environment: a proxy of the machine has no business between the page and the model.
@@ -46,11 +50,14 @@ def make_app(where: Where, transport: httpx.AsyncBaseTransport | None = None) ->
 
     async def model(_: Request) -> Response:
         served = where.served()
-        return JSONResponse({"model": served.name, "version": served.version}, headers={"Cache-Control": "no-store"})
+        asks = {"feedback": True} if feedback is not None else {}
+        return JSONResponse(
+            {"model": served.name, "version": served.version, **asks}, headers={"Cache-Control": "no-store"}
+        )
 
     async def predict(request: Request) -> Response:
         try:
-            strokes = drawing.parse(_strokes(await _body(request)))
+            strokes = drawing.parse(_fields(await _body(request))["strokes"])
         except drawing.DrawingError as error:
             return _error(400, str(error))
         except ClientDisconnect:
@@ -75,7 +82,31 @@ def make_app(where: Where, transport: httpx.AsyncBaseTransport | None = None) ->
             }
         )
 
+    async def keep(request: Request) -> Response:
+        assert feedback is not None, "its route is there only with it"
+        # Other sites' pages can send anything but JSON here, and must not label drawings.
+        if request.headers.get("Content-Type") != "application/json":
+            return _error(415, "the body must be application/json")
+        try:
+            fields = _fields(await _body(request))
+            strokes = drawing.parse(fields["strokes"])
+        except drawing.DrawingError as error:
+            return _error(400, str(error))
+        except ClientDisconnect:
+            return Response(status_code=400)  # nobody reads it
+        digit = fields.get("label")
+        if not isinstance(digit, int) or isinstance(digit, bool) or digit not in range(CLASSES):
+            return _error(400, f'"label" must be a digit from 0 to {CLASSES - 1}')
+        pixels = await run_in_threadpool(drawing.to_pixels, strokes)
+        try:
+            await run_in_threadpool(feedback.keep, pixels, digit)
+        except FeedbackError as error:
+            return _error(507, str(error))
+        return JSONResponse({"kept": digit})
+
     routes = [Route("/", show), Route("/model", model), Route("/predict", predict, methods=["POST"])]
+    if feedback is not None:
+        routes.append(Route("/feedback", keep, methods=["POST"]))
     return Starlette(routes=routes, lifespan=lifespan)
 
 
@@ -89,7 +120,8 @@ async def _body(request: Request) -> bytes:
     return bytes(body)
 
 
-def _strokes(body: bytes) -> object:
+def _fields(body: bytes) -> dict[str, object]:
+    """An object with strokes in it, whatever they are."""
     try:
         # RecursionError: nested deeper than Python reads.
         value = cast("object", json.loads(body))
@@ -97,7 +129,7 @@ def _strokes(body: bytes) -> object:
         raise drawing.DrawingError('the body must be JSON: {"strokes": [[[x, y], …], …]}') from None
     if not isinstance(value, dict) or "strokes" not in value:
         raise drawing.DrawingError('the body must be an object with "strokes"')
-    return cast("dict[str, object]", value)["strokes"]
+    return cast("dict[str, object]", value)
 
 
 def _error(status: int, reason: str, headers: Mapping[str, str] | None = None) -> Response:

@@ -48,7 +48,8 @@ def test_it_becomes_the_example_as_a_copy_of_it_would_be_started(started: list[A
     with pytest.raises(Became):
         app.run({"PORT": port, "LANG": "C"})
     _, words, environment = started
-    assert words[1:] == ["-m", "digit_pad", "--outputs", str(paths.OUTPUTS), "--model", "digits", "--port", port]
+    asked = ["--outputs", str(paths.OUTPUTS), "--model", "digits", "--port", port, "--feedback", str(paths.FEEDBACK)]
+    assert words[1:] == ["-m", "digit_pad", *asked]
     assert environment["LANG"] == "C"
     assert (Path(environment["PYTHONPATH"]) / "digit_pad" / "__main__.py").exists()
 
