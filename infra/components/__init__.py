@@ -9,6 +9,7 @@ from infra.components.model_version import ModelVersion, ModelVersionArgs
 from infra.components.served_model import ServedModel, ServedModelArgs
 from infra.components.sweep import Sweep, SweepArgs
 from infra.components.tenant import Tenant, TenantArgs
+from infra.components.tenant_gateway import TenantGateway, TenantGatewayArgs
 from infra.components.tensorboard import TensorBoard, TensorBoardArgs
 from infra.components.training import TrainingArgs
 from infra.components.training_job import TrainingJob, TrainingJobArgs
@@ -33,6 +34,8 @@ __all__ = [
     "SweepArgs",
     "Tenant",
     "TenantArgs",
+    "TenantGateway",
+    "TenantGatewayArgs",
     "TensorBoard",
     "TensorBoardArgs",
     "TrainingArgs",

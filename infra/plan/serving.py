@@ -42,6 +42,9 @@ class RolloutPlan:
 class ModelPlan:
     """Figures of one served model."""
 
+    versions: int
+    """Served at the same time, one for each track; each has all these pods."""
+
     surge: int
     """Pods above maxReplicas while a rollout runs at the maximum."""
 
@@ -92,7 +95,9 @@ def model_plan(model: ModelSettings, gpu: GpuSettings | None, prices: PriceSetti
     grace, min_ready = _grace(model), _min_ready(model)
     step = model.startup + min_ready + grace
     waves = -(-replicas // surge)
+    versions = len(model.tracks.named())
     return ModelPlan(
+        versions=versions,
         surge=surge,
         leaving=_leaving(model, surge),
         incoming=model.autoscaling.min_replicas,
@@ -106,8 +111,8 @@ def model_plan(model: ModelSettings, gpu: GpuSettings | None, prices: PriceSetti
         rollout=RolloutPlan(waves=waves, wave=model.cold_start + min_ready),
         scale_up=scale_up(model),
         threads=max(1, int(model.resources.limit.cpu.amount)),
-        price_per_hour_min=card.per_hour(model.resources, prices, gpu, model.autoscaling.min_replicas),
-        price_per_hour_max=card.per_hour(model.resources, prices, gpu, replicas),
+        price_per_hour_min=card.per_hour(model.resources, prices, gpu, versions * model.autoscaling.min_replicas),
+        price_per_hour_max=card.per_hour(model.resources, prices, gpu, versions * replicas),
     )
 
 
@@ -117,14 +122,15 @@ def surge_pods(max_surge: int | Percent, replicas: int) -> int:
 
 
 def peak_pods(model: ModelSettings, replicas: int) -> int:
-    """Most pods of a model at the same time, if so many replicas are wanted.
+    """Most pods of a model at the same time, if each of its versions wants so many replicas.
 
-    That is the larger of two moments. A change of the pods rolls out: the surge starts while the wave before it
-    drains. Or a new version starts at minReplicas beside the present one, which goes when the new one is ready; the
-    new one's autoscaler asks for more only after that, when the old pods have drained.
+    For each version that is the larger of two moments. A change of the pods rolls out: the surge starts while the wave
+    before it drains. Or a new version starts at minReplicas beside the present one, which goes when the new one is
+    ready; the new one's autoscaler asks for more only after that, when the old pods have drained.
     """
     surge = surge_pods(model.rollout.max_surge, replicas)
-    return replicas + max(surge + _leaving(model, surge), model.autoscaling.min_replicas)
+    each = replicas + max(surge + _leaving(model, surge), model.autoscaling.min_replicas)
+    return each * len(model.tracks.named())
 
 
 def largest_replicas(model: ModelSettings, pods: int) -> int:
