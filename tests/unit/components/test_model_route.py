@@ -2,13 +2,22 @@
 
 import functools
 
-import pytest
-
-from tests.unit.canary import exposed, tracks
+from infra.components import model_route
+from infra.settings import parse
+from tests.unit.canary import GATEWAY, ROOMY, exposed, tracks
 from tests.unit.recorder import UNKNOWN, Recorder, Tree, record_changed, sound_platform
+from tests.unit.words import changed, part
 
 API = "gateway.networking.k8s.io/v1"
-URL = "http://192.0.2.7/v1/models/digits:predict"
+PARENT = {"parent": {"namespace": "infra", "name": "public"}, "hostname": "ml.example.org", "port": 443}
+
+
+def rules(*changes: tuple[str, object]) -> list[Tree]:
+    """Of the route of the sound stack's model, behind a gateway."""
+    model = parse(changed(exposed(), *changes)).settings.models["digits"]
+    assert model.expose.gateway is not None
+    written: Tree = model_route.route("digits", model, model.expose.gateway).written()
+    return list(written["rules"])
 
 
 @functools.cache
@@ -16,8 +25,26 @@ def shared(weight: int = 10) -> Recorder:
     return record_changed(exposed(), *tracks(2, canary=3, weight=weight))
 
 
-def route(platform: Recorder) -> Tree:
-    return platform.one(f"{API}:HTTPRoute", "digits").inputs["spec"]
+@functools.cache
+def exposures() -> Recorder:
+    """One stack with models behind gateways of all kinds, whose address is one of IPv6."""
+    kinds: dict[str, dict[str, object]] = {
+        "usual": {**GATEWAY},
+        "port": {**GATEWAY, "port": 8080},
+        "host": {**GATEWAY, "hostname": "ml.example.org"},
+        "parent": {**PARENT, "fromNamespaces": ["infra"]},
+        "ranges": {"className": "traefik", "fromRanges": ["35.191.0.0/16"]},
+    }
+    models = {name: {**part("models", "digits"), "expose": {"gateway": words}} for name, words in kinds.items()}
+    return record_changed(ROOMY, ("models", models), ingress={"ip": "2001:db8::7"})
+
+
+def route(platform: Recorder, model: str = "digits") -> Tree:
+    return platform.one(f"{API}:HTTPRoute", model).inputs["spec"]
+
+
+def predict_url(model: str) -> str:
+    return exposures().outputs["models"][model]["predict_url"]
 
 
 def shares(rule: Tree) -> dict[str, int]:
@@ -29,8 +56,8 @@ def paths(rule: Tree) -> list[str]:
     return [match["path"]["value"] for match in rule["matches"]]
 
 
-def policy_sources(platform: Recorder) -> Tree:
-    [rule] = platform.one("networking.k8s.io/v1:NetworkPolicy", "digits-callers").inputs["spec"]["ingress"]
+def sources(platform: Recorder, model: str) -> Tree:
+    [rule] = platform.one("networking.k8s.io/v1:NetworkPolicy", f"{model}-callers").inputs["spec"]["ingress"]
     return rule["from"]
 
 
@@ -41,12 +68,12 @@ def test_one_route_shares_the_requests_by_weight() -> None:
 
 
 def test_an_incoming_version_gets_nothing_at_first() -> None:
-    [rule] = route(shared(0))["rules"]
+    [rule] = rules(*tracks(2, canary=3))
     assert shares(rule) == {"digits-v2": 100, "digits-v3": 0}
 
 
 def test_only_what_tensorflow_serving_answers_about_the_model_goes_through() -> None:
-    [rule] = route(shared())["rules"]
+    [rule] = rules()
     assert paths(rule) == [
         f"/v1/models/digits{call}" for call in (":predict", ":classify", ":regress", "", "/metadata")
     ]
@@ -54,7 +81,7 @@ def test_only_what_tensorflow_serving_answers_about_the_model_goes_through() -> 
 
 def test_requests_with_all_the_headers_go_to_the_canary_alone() -> None:
     asked = {"x-track": "canary", "x-team": "vision"}
-    first, second = route(record_changed(exposed(), *tracks(2, canary=3, headers=asked)))["rules"]
+    first, second = rules(*tracks(2, canary=3, headers=asked))
     assert paths(first) == paths(second)
     assert shares(first) == {"digits-v3": 100}
     for match in first["matches"]:
@@ -65,29 +92,25 @@ def test_requests_with_all_the_headers_go_to_the_canary_alone() -> None:
 
 
 def test_requests_are_copied_to_a_mirrored_canary_except_those_that_ask_for_it() -> None:
-    gateway = exposed(features=["HTTPRouteRequestMirror"])
-    copied = record_changed(gateway, *tracks(2, canary=3, mirror=True, headers={"x-track": "canary"}))
-    asked, usual = route(copied)["rules"]
+    asked, usual = rules(*tracks(2, canary=3, mirror=True, headers={"x-track": "canary"}))
     assert "filters" not in asked
-    assert usual["filters"] == [
-        {"type": "RequestMirror", "requestMirror": {"backendRef": {"name": "digits-v3", "port": 8501}}}
-    ]
+    copies = {"type": "RequestMirror", "requestMirror": {"backendRef": {"name": "digits-v3", "port": 8501}}}
+    assert list(usual["filters"]) == [copies]
 
 
 def test_the_gateway_ends_requests_when_the_server_does_where_it_can() -> None:
-    assert "timeouts" not in route(shared())["rules"][0]
-    gateway = exposed(features=["HTTPRouteRequestTimeout"])
-    timed = record_changed(gateway, ("models.digits.requestTimeout", "2.5s"))
-    assert route(timed)["rules"][0]["timeouts"] == {"request": "2s500ms"}
+    assert "timeouts" not in rules()[0]
+    [rule] = rules(exposed(features=["HTTPRouteRequestTimeout"]), ("models.digits.requestTimeout", "2.5s"))
+    assert rule["timeouts"] == {"request": "2s500ms"}
 
 
 def test_the_tenant_gets_one_gateway_of_the_class_for_all_its_models_and_ports() -> None:
-    spec = shared().one(f"{API}:Gateway", "serve-traefik").inputs["spec"]
-    assert spec["gatewayClassName"] == "traefik"
-    assert route(shared())["parentRefs"] == [{"name": "traefik"}]
-    [listener] = spec["listeners"]
-    assert (listener["port"], listener["protocol"]) == (80, "HTTP")
-    assert listener["allowedRoutes"] == {"namespaces": {"from": "Same"}}
+    [gateway] = exposures().all(f"{API}:Gateway")
+    assert gateway.object_name == gateway.inputs["spec"]["gatewayClassName"] == "traefik"
+    listeners = gateway.inputs["spec"]["listeners"]
+    assert [(one["port"], one["protocol"]) for one in listeners] == [(80, "HTTP"), (8080, "HTTP")]
+    assert all(one["allowedRoutes"] == {"namespaces": {"from": "Same"}} for one in listeners)
+    assert route(exposures(), "usual")["parentRefs"] == [{"name": "traefik"}]
 
 
 def test_the_gateway_is_awaited_until_it_is_programmed() -> None:
@@ -140,31 +163,19 @@ def changed_between(before: Recorder, after: Recorder) -> set[str]:
 
 
 def test_the_proxies_namespace_and_addresses_may_call_and_nobody_else() -> None:
-    assert policy_sources(shared()) == [
+    assert sources(exposures(), "usual") == [
         {"podSelector": {}},
         {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "gateways"}}},
     ]
-    ranged = record_changed(exposed(fromNamespaces=[], fromRanges=["35.191.0.0/16"]))
-    assert policy_sources(ranged) == [{"podSelector": {}}, {"ipBlock": {"cidr": "35.191.0.0/16"}}]
+    assert sources(exposures(), "ranges") == [{"podSelector": {}}, {"ipBlock": {"cidr": "35.191.0.0/16"}}]
 
 
-@pytest.mark.parametrize(
-    ("gateway", "url"),
-    [
-        ({}, URL),
-        ({"port": 8080}, "http://192.0.2.7:8080/v1/models/digits:predict"),
-        ({"hostname": "ml.example.org"}, "http://ml.example.org/v1/models/digits:predict"),
-    ],
-)
-def test_the_predict_url_is_the_gateways_address_or_its_host_name(gateway: dict[str, object], url: str) -> None:
-    platform = record_changed(exposed(**gateway))
-    assert platform.outputs["models"]["digits"]["predict_url"] == url
-    assert route(platform).get("hostnames") == ([gateway["hostname"]] if "hostname" in gateway else None)
-
-
-def test_an_ipv6_address_stands_in_brackets() -> None:
-    platform = record_changed(exposed(), ingress={"ip": "2001:db8::7"})
-    assert platform.outputs["models"]["digits"]["predict_url"] == "http://[2001:db8::7]/v1/models/digits:predict"
+def test_the_predict_url_is_the_gateways_address_or_its_host_name() -> None:
+    assert predict_url("usual") == "http://[2001:db8::7]/v1/models/usual:predict"
+    assert predict_url("port") == "http://[2001:db8::7]:8080/v1/models/port:predict"
+    assert predict_url("host") == "http://ml.example.org/v1/models/host:predict"
+    assert route(exposures(), "host")["hostnames"] == ["ml.example.org"]
+    assert "hostnames" not in route(exposures(), "usual")
 
 
 def test_a_preview_does_not_invent_an_address() -> None:
@@ -172,21 +183,16 @@ def test_a_preview_does_not_invent_an_address() -> None:
 
 
 def test_a_gateway_that_is_there_already_is_only_referred_to() -> None:
-    there = {"parent": {"namespace": "infra", "name": "public"}, "hostname": "ml.example.org", "port": 443}
-    platform = record_changed(("models.digits.expose", {"gateway": {**there, "fromNamespaces": ["infra"]}}))
-    assert platform.all(f"{API}:Gateway") == []
-    assert route(platform)["parentRefs"] == [{"name": "public", "namespace": "infra"}]
-    model = platform.outputs["models"]["digits"]
-    assert model["predict_url"] == "https://ml.example.org/v1/models/digits:predict"
-    assert model["cluster_url"] == "http://digits.serve.svc:8501/v1/models/digits:predict"
+    assert route(exposures(), "parent")["parentRefs"] == [{"name": "public", "namespace": "infra"}]
+    assert predict_url("parent") == "https://ml.example.org/v1/models/parent:predict"
+    model = exposures().outputs["models"]["parent"]
+    assert model["cluster_url"] == "http://parent.serve.svc:8501/v1/models/parent:predict"
 
 
 def test_applications_are_told_the_split() -> None:
-    assert shared().outputs["models"]["digits"]["tracks"] == {
-        "stable": {"version": 2, "weight": 90},
-        "canary": {"version": 3, "weight": 10},
-    }
-    assert shared().outputs["models"]["digits"]["version"] == 2
+    model = shared().outputs["models"]["digits"]
+    assert model["tracks"] == {"stable": {"version": 2, "weight": 90}, "canary": {"version": 3, "weight": 10}}
+    assert model["version"] == 2
 
 
 def test_without_a_gateway_there_is_neither_route_nor_gateway() -> None:
