@@ -133,6 +133,16 @@ class SweepOutputs(_Contract):
     """If it runs until its deadline."""
 
 
+class TrackOutputs(_Contract):
+    """A version of a model that is served, and its share of the requests."""
+
+    version: ModelVersion
+    """Number of the version."""
+
+    weight: Annotated[int, Field(ge=0, le=100)]
+    """In percent of the requests through `predict_url`, those left out whose headers ask for a track."""
+
+
 class ModelOutputs(_Contract):
     """A model that is served."""
 
@@ -143,7 +153,10 @@ class ModelOutputs(_Contract):
     """Where it is served."""
 
     version: ModelVersion
-    """The version that answers."""
+    """The version that answers: the stable one, where there are several tracks."""
+
+    tracks: Mapping[str, TrackOutputs] = {}
+    """Every version that is served, by the track that names it: `stable`, and `canary` where there is one."""
 
     image: str
     """Image of the servers."""
@@ -151,12 +164,12 @@ class ModelOutputs(_Contract):
     predict_url: Annotated[str, Field(examples=["http://192.0.2.7:8501/v1/models/digits:predict"])]
     """Where to POST `{"instances": […]}` or `{"inputs": …}`, as TensorFlow Serving has it; `:predict` is included.
 
-    The load balancer's address where the model is exposed by one, `cluster_url` otherwise. Without `:predict` it is the
-    model's status page; with `/metadata` in its place the model's signature.
+    The load balancer's address, or the gateway's or its host name, where the model is exposed by one; `cluster_url`
+    otherwise. Without `:predict` it is the model's status page; with `/metadata` in its place the model's signature.
     """
 
     cluster_url: Annotated[str, Field(examples=["http://digits.ml-serving.svc:8501/v1/models/digits:predict"])]
-    """The same from inside the cluster."""
+    """The same from inside the cluster; behind it is the stable version alone."""
 
     price_per_hour_min: Price
     """With as few replicas as it may have."""

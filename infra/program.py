@@ -31,6 +31,8 @@ from infra.components import (
     SweepArgs,
     Tenant,
     TenantArgs,
+    TenantGateway,
+    TenantGatewayArgs,
     TensorBoard,
     TensorBoardArgs,
     TrainingArgs,
@@ -47,6 +49,7 @@ from infra.outputs import (
     SweepOutputs,
     SweepResultOutputs,
     TenantOutputs,
+    TrackOutputs,
     TrainingOutputs,
 )
 from infra.plan import Plan, sweep_data_set, sweep_definition
@@ -89,6 +92,7 @@ class _Platform:
         self.pool = self._gpu_pool()
         self.runs = {name: self._run(name) for name in settings.training_jobs}
         self.sweeps = {name: self._sweep(name) for name in settings.sweeps}
+        self.gateways = {key: self._gateway(*key) for key in plan.gateways}
         self.models = {name: self._model(name) for name in settings.models}
         self._monitoring()
         for name, model in settings.models.items():
@@ -175,8 +179,15 @@ class _Platform:
             queue=None if self.pool is None else self.pool.local_queues.get(tenant),
         )
 
+    def _gateway(self, tenant: str, class_name: str) -> TenantGateway:
+        args = TenantGatewayArgs(
+            tenant=self.tenants[tenant], class_name=class_name, ports=self.plan.gateways[tenant, class_name]
+        )
+        return TenantGateway(f"{tenant}-{class_name}", args, self.options)
+
     def _model(self, name: str) -> ServedModel:
-        settings = self.settings.models[name]
+        settings, job = self.settings.models[name], self.settings.training_jobs.get(name)
+        gateway = settings.expose.gateway
         args = ServedModelArgs(
             settings=settings,
             plan=self.plan.models[name],
@@ -186,7 +197,8 @@ class _Platform:
             store=self.stores[settings.tenant],
             gpu=self.settings.gpu,
             gpu_memory_fraction=self.plan.gpu_memory_fraction,
-            after=self._training_of(name, settings.tracks.stable.version),
+            runs={} if job is None else {job.version: self.runs[name].job},
+            gateway=None if gateway is None else self.gateways.get((settings.tenant, gateway.class_name or "")),
         )
         return ServedModel(name, args, self.options)
 
@@ -214,11 +226,6 @@ class _Platform:
             after=self.models[model].front,
         )
         return GrpcFront(f"{model}-grpc", args, self.options)
-
-    def _training_of(self, model: str, version: int) -> tuple[pulumi.Resource, ...]:
-        """The run that makes this version, where this very stack trains it."""
-        job = self.settings.training_jobs.get(model)
-        return (self.runs[model].job,) if job is not None and job.version == version else ()
 
     def export(self) -> None:
         """Tells applications what there is, as `infra.outputs.PlatformOutputs` has it."""
@@ -282,6 +289,10 @@ class _Platform:
             lambda known: ModelOutputs(
                 tenant=settings.tenant,
                 version=settings.tracks.stable.version,
+                tracks={
+                    track: TrackOutputs(version=served.version, weight=served.weight)
+                    for track, served in settings.tracks.named()
+                },
                 image=self.settings.images.serving.ref,
                 namespace=known[0],
                 predict_url=known[1],

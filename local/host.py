@@ -36,6 +36,8 @@ PORTS = {
     "kube-proxy's health": paths.PROXY_HEALTH_PORT,
     "CoreDNS's health": paths.DNS_HEALTH_PORT,
     "containerd's streams": paths.CONTAINERD_STREAM_PORT,
+    "the gateway": paths.GATEWAY_PORT,
+    "the gateway's health": paths.GATEWAY_HEALTH_PORT,
 }
 """TCP ports on 127.0.0.1, by what the cluster uses them for."""
 

@@ -64,6 +64,8 @@ STORE_GROUP = 10001
 """Group of all our pods (fsGroup is not applied to hostPath-backed volumes)."""
 CGROUP_ROOT = "/tfk8s"
 """All pods' cgroups lie under this one, so that `make down` can find what is left of them."""
+GATEWAY_CLASS = "traefik"
+"""GatewayClass of the cluster's gateway."""
 PRETEND_GPUS = 8
 """`nvidia.com/gpu` that the node advertises; none of them exists."""
 
@@ -92,6 +94,9 @@ PROXY_METRICS_PORT = 20249
 PROXY_HEALTH_PORT = 20256
 DNS_HEALTH_PORT = 20280
 CONTAINERD_STREAM_PORT = 20210
+GATEWAY_PORT = 18080
+"""Where the gateway takes requests; a Gateway's listeners on this cluster name it."""
+GATEWAY_HEALTH_PORT = 18081
 BRIDGE_DNS_PORT = 53
 BRIDGE_METRICS_PORT = 14443
 

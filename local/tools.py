@@ -99,6 +99,34 @@ KUEUE = GoModule(
 )
 
 
+GATEWAY_API = GoModule(
+    name="gateway-api",
+    main="sigs.k8s.io/gateway-api",
+    packages=(),  # only its definitions are wanted; nothing of it is built
+    version_ldflags=lambda _: "",
+)
+
+
+def gateway_definitions(progress: Progress) -> Path:
+    """Directory with the CustomResourceDefinitions of the Gateway API's standard channel.
+
+    Raises:
+        LocalError: They are not in the cache and could not be downloaded.
+    """
+    destination = GATEWAY_API.destination()
+    if not destination.is_dir():
+        progress("downloading the Gateway API's definitions")
+        paths.TOOLS_CACHE.mkdir(parents=True, exist_ok=True)
+        standard = sources(GATEWAY_API, progress) / "config" / "crd" / "standard"
+        with tempfile.TemporaryDirectory(prefix=f".{destination.name}-", dir=paths.TOOLS_CACHE) as scratch:
+            copied = Path(scratch) / "definitions"
+            shutil.copytree(standard, copied)
+            copied.chmod(0o755)  # Go's module cache is read-only
+            with contextlib.suppress(OSError):  # somebody else was first
+                copied.rename(destination)
+    return destination
+
+
 def kubernetes(progress: Progress) -> Path:
     """Directory with the binaries of the control plane, kubelet, kube-proxy, coredns and metrics-server."""
     return build(KUBERNETES, progress)
@@ -126,7 +154,8 @@ def sources(module: GoModule, progress: Progress) -> Path:
     Raises:
         LocalError: They could not be downloaded, with what the Go command said.
     """
-    command = [str(go_command(progress)), "mod", "download", "-json", module.main]
+    # With its version: of a module that nothing is built from, no other go.mod has to be read.
+    command = [str(go_command(progress)), "mod", "download", "-json", f"{module.main}@{module.version}"]
     done = subprocess.run(
         command, cwd=module.directory, env=go_environment(), capture_output=True, text=True, check=False
     )
@@ -223,36 +252,42 @@ def go_command(progress: Progress) -> Path:
         )
         if answer.returncode == 0 and go_version(answer.stdout.replace("go", "go ", 1)) >= needed:
             return Path(found)
-    lock_file = paths.TOOLS / "go.txt"
-    destination = paths.TOOLS_CACHE / f"go-{build_hash({lock_file.name: lock_file.read_bytes()}, [])}"
-    go = destination / "go" / "bin" / "go"
-    if not go.exists():
-        progress(f"installing a Go toolchain ({'the one on PATH is too old' if found else 'there is none on PATH'})")
-        with _lock(paths.TOOLS_CACHE / ".go.lock", "waiting for another installation of it", progress):
-            if not go.exists():
-                _install_go(lock_file, destination)
-    return go
+    why = f"installing a Go toolchain ({'the one on PATH is too old' if found else 'there is none on PATH'})"
+    return _installed("go", why, progress) / "go" / "bin" / "go"
 
 
-def _install_go(lock_file: Path, destination: Path) -> None:
-    with tempfile.TemporaryDirectory(prefix=".go-", dir=paths.TOOLS_CACHE) as scratch:
-        target = Path(scratch) / "go"
-        command = [
-            sys.executable,
-            "-m",
-            "uv",
-            "pip",
-            "install",
-            "--no-deps",
-            "--require-hashes",
-            "--target",
-            str(target),
-        ]
-        done = subprocess.run([*command, "-r", str(lock_file)], capture_output=True, text=True, check=False)
+def traefik(progress: Progress) -> Path:
+    """The `traefik` command: the embedded cluster's gateway.
+
+    Raises:
+        LocalError: It is not in the cache and could not be installed.
+    """
+    return _installed("traefik", "installing Traefik, the gateway", progress) / "bin" / "traefik"
+
+
+def _installed(name: str, why: str, progress: Progress) -> Path:
+    """Where what `tools/<name>.txt` pins lies in the cache; it is installed there if it is not."""
+    lock_file = paths.TOOLS / f"{name}.txt"
+    destination = paths.TOOLS_CACHE / f"{name}-{build_hash({lock_file.name: lock_file.read_bytes()}, [])}"
+    if not destination.is_dir():
+        progress(why)
+        paths.TOOLS_CACHE.mkdir(parents=True, exist_ok=True)
+        with _lock(paths.TOOLS_CACHE / f".{name}.lock", "waiting for another installation of it", progress):
+            if not destination.is_dir():
+                _install(lock_file, destination)
+    return destination
+
+
+def _install(lock_file: Path, destination: Path) -> None:
+    with tempfile.TemporaryDirectory(prefix=f".{destination.name}-", dir=paths.TOOLS_CACHE) as scratch:
+        target = Path(scratch) / "installed"
+        command = [sys.executable, "-m", "uv", "pip", "install", "--no-deps", "--require-hashes"]
+        command += ["--target", str(target), "-r", str(lock_file)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             tail = "\n".join(done.stderr.splitlines()[-ERROR_LINES:])
-            message = f"could not install the Go toolchain of {lock_file.relative_to(paths.ROOT)}:\n{tail}\n"
-            raise LocalError(f"{message}Install Go yourself, or try again.")
+            message = f"could not install what {lock_file.relative_to(paths.ROOT)} pins:\n{tail}\n"
+            raise LocalError(f"{message}Try again, or install Go yourself if it is Go that is missing.")
         target.rename(destination)
 
 

@@ -103,7 +103,7 @@ class Answers:
     """Of objects that leave their name to the provider: `<logical name>-<suffix>`."""
 
     ingress: Mapping[str, str] = field(default_factory=lambda: {"ip": "192.0.2.1"})
-    """Address of load balancers; this one is for documentation (RFC 5737)."""
+    """Address of load balancers and gateways; this one is for documentation (RFC 5737)."""
 
     kept: Mapping[str, object] = field(default_factory=dict[str, object])
     """What Stashes keep from an earlier update, by logical name; others keep what they are given now."""
@@ -218,6 +218,9 @@ class Monitor(mocks.MockMonitor):
             state["metadata"] = {"name": f"{name}-{self.answers.suffix}", **inputs["metadata"]}
         if inputs.get("spec", {}).get("type") == "LoadBalancer":
             state["status"] = {"loadBalancer": {"ingress": UNKNOWN if self.preview else [dict(self.answers.ingress)]}}
+        elif kind.endswith(":Gateway"):
+            addresses = [{"value": address} for address in self.answers.ingress.values()]
+            state["status"] = UNKNOWN if self.preview else {"addresses": addresses}
         return state
 
 

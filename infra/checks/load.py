@@ -25,9 +25,14 @@ _SHOWN_ROUNDS = 6
 
 
 def load_fits_the_maximum(settings: Settings, plan: Plan, today: date) -> Iterator[Finding]:
-    """The most replicas carry the largest stated load at the target."""
+    """The most replicas carry the largest stated load at the target, also where it comes twice, mirrored.
+
+    A version with a smaller share must carry all of it: taking the other one back sends it everything at once.
+    """
     for name, model, load in _loaded(settings):
         step, most = largest_load(load), model.autoscaling.max_replicas
+        copied = max(100, *(track.load_share for _, track in model.tracks.named()))
+        step = step * copied / 100
         needed = replicas_for(step, load, model)
         if needed > most:
             yield error(
@@ -80,21 +85,30 @@ def eviction_leaves_enough(settings: Settings, plan: Plan, today: date) -> Itera
 
 
 def traffic_moves_onto_enough(settings: Settings, plan: Plan, today: date) -> Iterator[Finding]:
-    """A released version, which starts with minReplicas, carries the share of the stated load that moves onto it."""
+    """A released version, which starts with minReplicas, carries the share of the stated load that moves onto it.
+
+    Of two tracks that is the canary: the stable one has its replicas already.
+    """
     for name, model, load in _loaded(settings):
         first = plan.models[name].incoming
-        for track, served in model.tracks.named():
-            share = Fraction(load.requests_per_second) * served.weight / 100
-            needed = math.ceil(share / Fraction(load.per_replica))
-            if needed > first:
-                yield warning(
-                    "track-load",
-                    ("models", name, "tracks", track),
-                    f"a release moves weight {served.weight}% of {_number(load.requests_per_second)} requests/s = "
-                    f"{_number(float(share))} at once onto minReplicas {first} x {_number(load.per_replica)} = "
-                    f"{_number(first * load.per_replica)}",
-                    f"raise autoscaling.minReplicas to {needed}",
-                )
+        track, served = model.tracks.named()[-1]
+        share = Fraction(load.requests_per_second) * served.load_share / 100
+        needed = math.ceil(share / Fraction(load.per_replica))
+        if needed > first:
+            steps = [] if track == "stable" else [f"take a weight of at most {_carried(first, load)} first"]
+            yield warning(
+                "track-load",
+                ("models", name, "tracks", track),
+                f"a release moves weight {served.load_share}% of {_number(load.requests_per_second)} requests/s = "
+                f"{_number(float(share))} at once onto minReplicas {first} x {_number(load.per_replica)} = "
+                f"{_number(first * load.per_replica)}",
+                ", or ".join([f"raise autoscaling.minReplicas to {needed}", *steps]),
+            )
+
+
+def _carried(replicas: int, load: Load) -> int:
+    """Largest weight, in percent, that so many replicas carry."""
+    return int(Fraction(load.per_replica) * replicas * 100 / Fraction(load.requests_per_second))
 
 
 def _loaded(settings: Settings) -> Iterator[tuple[str, ModelSettings, Load]]:

@@ -142,6 +142,8 @@ def named_objects(settings: Settings, plan: Plan) -> Iterator[Named]:
     for model, words in settings.models.items():
         location = ("models", model)
         yield Named("Service", words.tenant, model, location)
+        if words.expose.gateway is not None:
+            yield Named("HTTPRoute", words.tenant, model, location)
         for purpose in ("callers", "calls"):
             yield Named("NetworkPolicy", words.tenant, f"{model}-{purpose}", location)
         yield from _of_grpc(model, words, location)

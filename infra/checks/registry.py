@@ -11,6 +11,7 @@ from infra.checks.cluster import cluster_has_an_identity
 from infra.checks.drain import drain_fits
 from infra.checks.example import DIGEST
 from infra.checks.exposure import source_ranges_are_networks
+from infra.checks.gateway import gateways_can_mirror, gateways_may_call, tracks_have_a_gateway
 from infra.checks.gpu import device_plugin_is_given, gpus_are_declared, gpus_are_shared_soundly, shares_fit_the_memory
 from infra.checks.images import digests_are_given, tags_are_exact
 from infra.checks.load import (
@@ -48,7 +49,7 @@ from infra.checks.scaling import (
 from infra.checks.store import handles_fit_tenants, one_kind_of_store
 from infra.checks.sweeps import sweeps_can_be_run, sweeps_have_declared_arguments
 from infra.checks.tensorflow import tensorflow_is_one_minor
-from infra.checks.tracks import served_versions_have_a_source, weights_sum_to_all
+from infra.checks.tracks import served_versions_have_a_source, tracks_differ, weights_sum_to_all
 from infra.checks.training import batch_divides, retries_fit_the_deadline, stalls_are_told_from_starts
 
 _SERVE: Final = "tenants.serve.quota"
@@ -66,6 +67,7 @@ _OTHER_MODEL: Final = {
     "tracks": {"stable": {"version": 1, "fetch": {"url": "https://example.org/m.tar.gz", "sha256": "0" * 64}}},
     "autoscaling": {"maxReplicas": 1},
 }
+_GATEWAY: Final = {"gateway": {"className": "traefik", "fromNamespaces": ["traefik"]}}
 _OTHER_JOB: Final = {"tenant": "serve", "version": 2026013112000012, "resources": {"cpu": 1, "memory": "1Gi"}}
 
 _SWEEP: Final = {
@@ -284,6 +286,25 @@ CHECKS: Final[tuple[Check, ...]] = (
         ),
     ),
     Check(id="track-weights", find=weights_sum_to_all, example=_model(tracks={"stable": {"version": 3, "weight": 50}})),
+    Check(
+        id="track-versions",
+        find=tracks_differ,
+        example=(_PLENTY, *_model(expose=_GATEWAY, tracks={"stable": {"version": 3}, "canary": {"version": 3}})),
+    ),
+    Check(
+        id="one-track",
+        find=tracks_have_a_gateway,
+        example=(_PLENTY, *_model(tracks={"stable": {"version": 3}, "canary": {"version": 2}})),
+    ),
+    Check(id="gateway-peers", find=gateways_may_call, example=_model(expose={"gateway": {"className": "traefik"}})),
+    Check(
+        id="gateway-feature",
+        find=gateways_can_mirror,
+        example=(
+            _PLENTY,
+            *_model(expose=_GATEWAY, tracks={"stable": {"version": 3}, "canary": {"version": 2, "mirror": True}}),
+        ),
+    ),
     Check(
         id="served-version",
         find=served_versions_have_a_source,

@@ -24,6 +24,19 @@ def weights_sum_to_all(settings: Settings, plan: Plan, today: date) -> Iterator[
             )
 
 
+def tracks_differ(settings: Settings, plan: Plan, today: date) -> Iterator[Finding]:
+    """Two tracks of a model name two versions: the objects of a version exist once."""
+    for name, model in settings.models.items():
+        stable, canary = model.tracks.stable, model.tracks.canary
+        if canary is not None and canary.version == stable.version:
+            yield error(
+                "track-versions",
+                ("models", name, "tracks", "canary", "version"),
+                f"stable and canary are both version {stable.version}",
+                "name another version, or take the canary away: stable serves it already",
+            )
+
+
 def served_versions_have_a_source(settings: Settings, plan: Plan, today: date) -> Iterator[Finding]:
     """A served version is trained here, fetched, or known to lie in the store.
 

@@ -11,6 +11,7 @@ from infra.components.monitoring import Monitoring, MonitoringArgs
 from infra.components.served_model import ServedModel, ServedModelArgs
 from infra.components.sweep import Sweep, SweepArgs
 from infra.components.tenant import Tenant, TenantArgs
+from infra.components.tenant_gateway import TenantGateway, TenantGatewayArgs
 from infra.components.tensorboard import TensorBoard, TensorBoardArgs
 from infra.components.training import TrainingArgs
 from infra.components.training_job import TrainingJob, TrainingJobArgs
@@ -39,6 +40,8 @@ __all__ = [
     "SweepArgs",
     "Tenant",
     "TenantArgs",
+    "TenantGateway",
+    "TenantGatewayArgs",
     "TensorBoard",
     "TensorBoardArgs",
     "TrainingArgs",

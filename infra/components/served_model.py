@@ -1,21 +1,30 @@
-"""A served model: one address in front of the version its track names."""
+"""A served model: one address in front of the versions that its tracks name."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 import pulumi
+from pulumi_kubernetes.apiextensions import CustomResource
 from pulumi_kubernetes.core.v1 import Service, ServiceSpecArgs
 from pulumi_kubernetes.core.v1.outputs import LoadBalancerIngress
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 from pulumi_kubernetes.networking.v1 import NetworkPolicyPeerArgs
 
-from infra.components import labels, network
+from infra.components import gateway_api, labels, network
+from infra.components.model_route import predict_path, route
 from infra.components.model_store import ModelStore
 from infra.components.model_version import COMPONENT, ModelVersion, ModelVersionArgs, rest_ports
 from infra.components.serving_pod import REST_PORT
 from infra.components.tenant import Tenant
+from infra.components.tenant_gateway import TenantGateway
 from infra.plan import ModelPlan
-from infra.settings import GpuSettings, ModelSettings, Percent
-from infra.settings.workloads import Expose
+from infra.settings import GpuSettings, ModelSettings, Percent, Track
+from infra.settings.workloads import Expose, Gateway
+
+_HTTP: Final = 80
+_HTTPS: Final = 443
+"""What their schemes mean where no port is said (RFC 9110)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,18 +41,25 @@ class ServedModelArgs:
     gpu_memory_fraction: Percent | None = None
     """Share of a device's memory for each server; None where no device is shared."""
 
-    after: tuple[pulumi.Resource, ...] = ()
-    """What must be done before its version is served, such as the training of it."""
+    runs: Mapping[int, pulumi.Resource]
+    """By version: what trains it, where this stack does."""
+
+    gateway: TenantGateway | None = None
+    """Where it is exposed by one of the tenant's own."""
 
 
 class ServedModel(pulumi.ComponentResource):
-    """The versions of a model, the Service in front of them, and who may call it.
+    """The versions of a model, the Service in front of the stable one, the route over all, and who may call.
 
-    The front moves to another version when that version's servers are ready; the version it left goes last of all.
+    Front and route move to another version when that version's servers are ready; a version that no track names goes
+    last of all, since the engine deletes at the end of an update (https://www.pulumi.com/docs/iac/concepts/how-pulumi-works/).
     """
 
     front: Service
-    version: ModelVersion
+    versions: Mapping[str, ModelVersion]
+    """By track."""
+
+    route: CustomResource | None
 
     cluster_url: str
     """Predictions from inside the cluster: POST to it."""
@@ -53,7 +69,8 @@ class ServedModel(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: ServedModelArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("tfk8s:index:ServedModel", name, None, opts)
-        settings, tenant, track = args.settings, args.tenant, args.settings.tracks.stable
+        self._name, self._args = name, args
+        settings, tenant = args.settings, args.tenant
         object_labels = {**labels.common(COMPONENT, tenant.labels), **labels.model_selector(COMPONENT, name)}
         after_tenant = pulumi.ResourceOptions(parent=self, depends_on=tenant.ready)
         every_version = labels.model_selector(COMPONENT, name)
@@ -72,37 +89,68 @@ class ServedModel(pulumi.ComponentResource):
             ),
             network.allow_calls(f"{name}-calls", metadata(f"{name}-calls"), every_version, REST_PORT, after_tenant),
         )
-        self.version = ModelVersion(
-            f"{name}-v{track.version}",
-            ModelVersionArgs(
-                model=name,
-                track=track,
-                settings=settings,
-                plan=args.plan,
-                serving_image=args.serving_image,
-                training_image=args.training_image,
-                tenant=tenant,
-                store=args.store,
-                gpu=args.gpu,
-                gpu_memory_fraction=args.gpu_memory_fraction,
-                after=(*args.after, *policies),
-            ),
-            pulumi.ResourceOptions(parent=self),
-        )
+        self.versions = {track: self._served(version, policies) for track, version in settings.tracks.named()}
+        stable = labels.version_selector(COMPONENT, name, settings.tracks.stable.version)
         self.front = Service(
             name,
             metadata=metadata(name),
-            spec=_front(settings.expose, labels.version_selector(COMPONENT, name, track.version)),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[self.version.deployment]),
+            spec=_front(settings.expose, stable),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[self.versions["stable"].deployment]),
         )
-        path = f":{REST_PORT}/v1/models/{name}:predict"
-        self.cluster_url = f"http://{name}.{settings.tenant}.svc{path}"
-        if settings.expose.load_balancer is None:
-            self.predict_url = self.front.metadata.name.apply(lambda _: self.cluster_url)
-        else:
+        path = predict_path(name)
+        self.cluster_url = f"http://{name}.{settings.tenant}.svc:{REST_PORT}{path}"
+        self.route = None
+        if settings.expose.gateway is not None:
+            self.route = self._route(settings.expose.gateway, metadata(name))
+            self.predict_url = self._through(settings.expose.gateway, path)
+        elif settings.expose.load_balancer is not None:
             ingress = self.front.status.load_balancer.ingress[0]
-            self.predict_url = ingress.apply(lambda address: f"http://{_host(address)}{path}")
+            self.predict_url = ingress.apply(lambda address: f"http://{_host(address)}:{REST_PORT}{path}")
+        else:
+            self.predict_url = self.front.metadata.name.apply(lambda _: self.cluster_url)
         self.register_outputs({"predictUrl": self.predict_url})
+
+    def _served(self, track: Track, policies: tuple[pulumi.Resource, ...]) -> ModelVersion:
+        args, run = self._args, self._args.runs.get(track.version)
+        return ModelVersion(
+            f"{self._name}-v{track.version}",
+            ModelVersionArgs(
+                model=self._name,
+                track=track,
+                settings=args.settings,
+                plan=args.plan,
+                serving_image=args.serving_image,
+                training_image=args.training_image,
+                tenant=args.tenant,
+                store=args.store,
+                gpu=args.gpu,
+                gpu_memory_fraction=args.gpu_memory_fraction,
+                after=(*((run,) if run is not None else ()), *policies),
+            ),
+            pulumi.ResourceOptions(parent=self),
+        )
+
+    def _route(self, gateway: Gateway, metadata: ObjectMetaArgs) -> CustomResource:
+        """Weights change only when the servers of every version are ready, and when its Service is there."""
+        first: list[pulumi.Resource] = []
+        for version in self.versions.values():
+            first += [version.deployment, version.service]
+        if self._args.gateway is not None:
+            first.append(self._args.gateway.gateway)
+        spec = route(self._name, self._args.settings, gateway)
+        return gateway_api.declare_route(
+            self._name, metadata, spec, pulumi.ResourceOptions(parent=self, depends_on=first)
+        )
+
+    def _through(self, gateway: Gateway, path: str) -> pulumi.Output[str]:
+        made = self._args.gateway
+        secure = made is None and gateway.port == _HTTPS
+        scheme, usual = ("https", _HTTPS) if secure else ("http", _HTTP)
+        port = "" if gateway.port == usual else f":{gateway.port}"
+        host = pulumi.Output.from_input(gateway.hostname or "")
+        if made is not None and gateway.hostname is None:
+            host = made.gateway.address.apply(_bracketed)
+        return host.apply(lambda known: f"{scheme}://{known}{port}{path}")
 
 
 def _front(expose: Expose, selector: dict[str, str]) -> ServiceSpecArgs:
@@ -124,10 +172,17 @@ def _callers(expose: Expose) -> list[NetworkPolicyPeerArgs]:
         callers += network.namespaces(expose.cluster_ip.from_namespaces)
     if expose.load_balancer is not None:
         callers += network.networks(expose.load_balancer.source_ranges)
+    if expose.gateway is not None:
+        callers += network.namespaces(expose.gateway.from_namespaces)
+        callers += network.networks(expose.gateway.from_ranges)
     return callers
 
 
 def _host(address: LoadBalancerIngress) -> str:
     """Load balancers have an address or a name, by the cloud's habit."""
-    host = address.ip or address.hostname or ""
+    return _bracketed(address.ip or address.hostname or "")
+
+
+def _bracketed(host: str) -> str:
+    """As URLs have it: an IPv6 address stands in brackets."""
     return f"[{host}]" if ":" in host else host

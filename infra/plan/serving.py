@@ -45,6 +45,9 @@ class RolloutPlan:
 class ModelPlan:
     """Figures of one served model."""
 
+    versions: int
+    """Served at the same time, one for each track; each has all these pods."""
+
     surge: int
     """Pods above maxReplicas while a rollout runs at the maximum."""
 
@@ -116,7 +119,9 @@ def model_plan(model: ModelSettings, gpu: GpuSettings | None, prices: PriceSetti
     at_a_time = surge or model.rollout.max_unavailable or 1
     waves = -(-replicas // at_a_time)
     first = model.cold_start if surge else grace + model.cold_start
+    versions = len(model.tracks.named())
     return ModelPlan(
+        versions=versions,
         surge=surge,
         unavailable=0 if surge else min(model.rollout.max_unavailable, replicas),
         at_a_time=at_a_time,
@@ -136,8 +141,8 @@ def model_plan(model: ModelSettings, gpu: GpuSettings | None, prices: PriceSetti
         rest_threads=server.rest_threads(model),
         batching=server.batching_plan(model),
         connection_age=server.connection_age(model),
-        price_per_hour_min=card.per_hour(model.resources, prices, gpu, model.autoscaling.min_replicas),
-        price_per_hour_max=card.per_hour(model.resources, prices, gpu, replicas),
+        price_per_hour_min=card.per_hour(model.resources, prices, gpu, versions * model.autoscaling.min_replicas),
+        price_per_hour_max=card.per_hour(model.resources, prices, gpu, versions * replicas),
     )
 
 
@@ -147,15 +152,16 @@ def surge_pods(max_surge: int | Percent, replicas: int) -> int:
 
 
 def peak_pods(model: ModelSettings, replicas: int) -> int:
-    """Most pods of a model at the same time, if so many replicas are wanted.
+    """Most pods of a model at the same time, if each of its versions wants so many replicas.
 
-    That is the larger of two moments. A change of the pods rolls out: the surge starts while the wave before it
-    drains. Or a new version starts at minReplicas beside the present one, which goes when the new one is ready; the
-    new one's autoscaler asks for more only after that, when the old pods have drained. Without a surge the old pods
-    go first, so the first moment needs no more room than the replicas have.
+    For each version that is the larger of two moments. A change of the pods rolls out: the surge starts while the wave
+    before it drains. Or a new version starts at minReplicas beside the present one, which goes when the new one is
+    ready; the new one's autoscaler asks for more only after that, when the old pods have drained. Without a surge the
+    old pods go first, so the first moment needs no more room than the replicas have.
     """
     surge = surge_pods(model.rollout.max_surge, replicas)
-    return replicas + max(surge + _leaving(model, surge), _incoming(model))
+    each = replicas + max(surge + _leaving(model, surge), _incoming(model))
+    return each * len(model.tracks.named())
 
 
 def without_surge(model: ModelSettings) -> ModelSettings:

@@ -78,6 +78,9 @@ class Plan:
     pool: Mapping[str, SharePlan]
     """By tenant of the shared pool of GPUs."""
 
+    gateways: Mapping[tuple[str, str], tuple[int, ...]]
+    """Gateways to be made, by tenant and class: the ports on which each listens."""
+
     data_sets: frozenset[tuple[str, str]]
     """Tenant and data set: what is mounted where."""
 
@@ -125,6 +128,7 @@ def make_plan(settings: Settings) -> Plan:
         tenants={name: _tenant_plan(settings, models, jobs, sweeps, boards, tenant=name) for name in settings.tenants},
         tensorboards=boards,
         pool=pool_plan(settings),
+        gateways=_gateways(settings),
         data_sets=frozenset(_data_sets(settings)),
         nodes=_nodes_plan(demands, settings.cluster.node_pools),
         gpu_memory_fraction=_memory_fraction(gpu),
@@ -161,9 +165,12 @@ def _tensorboard(settings: TensorBoardSettings) -> ContainerResources:
 
 def _reason(model: ModelSettings, plan: ModelPlan) -> str:
     most = f"{model.autoscaling.max_replicas} replicas at most"
-    if plan.surge + plan.leaving >= plan.incoming:
-        return f"{most} + {plan.surge} while rolling out + {plan.leaving} draining = {plan.peak_pods} pods"
-    return f"{most} + {plan.incoming} of the next version beside them = {plan.peak_pods} pods"
+    besides = f"{plan.surge} while rolling out + {plan.leaving} draining"
+    if plan.surge + plan.leaving < plan.incoming:
+        besides = f"{plan.incoming} of the next version beside them"
+    if plan.versions == 1:
+        return f"{most} + {besides} = {plan.peak_pods} pods"
+    return f"{plan.versions} versions x ({most} + {besides}) = {plan.peak_pods} pods"
 
 
 def _job_plan(name: str, job: TrainingJobSettings, settings: Settings) -> JobPlan:
@@ -209,6 +216,15 @@ def _nodes_plan(demands: Mapping[str, tuple[Demand, ...]], pools: Mapping[str, N
         packed=pack(everything, pools),
         spread=spread(everything, pools),
     )
+
+
+def _gateways(settings: Settings) -> Mapping[tuple[str, str], tuple[int, ...]]:
+    ports = dict[tuple[str, str], set[int]]()
+    for model in settings.models.values():
+        gateway = model.expose.gateway
+        if gateway is not None and gateway.class_name is not None and model.tenant in settings.tenants:
+            ports.setdefault((model.tenant, gateway.class_name), set()).add(gateway.port)
+    return {key: tuple(sorted(found)) for key, found in ports.items()}
 
 
 def _data_sets(settings: Settings) -> Iterable[tuple[str, str]]:

@@ -56,6 +56,7 @@ _WITH_IT: Final[Mapping[Location, Mapping[str, object]]] = {
     ("models", _ANY, "resources"): {"load": _GONE},
     ("models", _ANY, "autoscaling"): {"load": _GONE},
     ("models", _ANY, "coldStart"): {"load": _GONE, "startup": "3650d"},
+    ("models", _ANY, "expose"): {"tracks": {"stable": {"version": 1}}},  # a second one would need a gateway
     ("policy", "prices"): {"monthlyBudget": _GONE},
 }
 """What lies beside unreadable words and would be judged by them."""

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import Field, PlainValidator
+from pydantic import Field, PlainValidator, model_validator
 
 from contract.run import MOST_WORKERS
 from infra.settings.base import (
@@ -121,11 +121,66 @@ class LoadBalancer(Section):
     """CIDRs, such as 10.0.0.0/8."""
 
 
+class GatewayReference(Section):
+    """A Gateway of the Gateway API that somebody else made."""
+
+    namespace: Name
+    """Where it is; it must admit routes from the tenant's namespace."""
+
+    name: Name
+    """Its name."""
+
+
+class Gateway(Section):
+    """Reached through a Gateway API gateway, which shares the requests among the tracks. Give className or parent."""
+
+    class_name: Name | None = None
+    """GatewayClass, such as traefik or gke-l7-rilb: the tenant gets a Gateway of it, one for all its models."""
+
+    parent: GatewayReference | None = None
+    """A Gateway that is there already, such as one with TLS that all tenants share."""
+
+    hostname: (
+        Annotated[
+            str,
+            matching(
+                r"(?=.{1,253}$)[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?(\.[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)*",
+                "a host name in lower case",
+            ),
+        ]
+        | None
+    ) = None
+    """Host name of the requests; where not given, any, and the gateway's address is what callers are told."""
+
+    port: Annotated[int, Field(ge=1, le=65535)] = 80
+    """Where the gateway listens: plain HTTP for className; with parent, 443 means that it takes https."""
+
+    from_namespaces: tuple[Name, ...] = Field(default=(), strict=False)
+    """Namespaces whose pods may call the model, beside the tenant's own: those in which the gateway's proxies run."""
+
+    from_ranges: tuple[str, ...] = Field(default=(), strict=False)
+    """CIDRs of proxies that are no pods, such as a cloud's load balancers."""
+
+    features: tuple[Literal["HTTPRouteRequestTimeout", "HTTPRouteRequestMirror"], ...] = Field(default=(), strict=False)
+    """What the implementation can beyond the core, in the words of GatewayClass' `status.supportedFeatures`."""
+
+    @model_validator(mode="after")
+    def _one_gateway(self) -> "Gateway":
+        if (self.class_name is None) == (self.parent is None):
+            msg = "give exactly one of className (a gateway is made) and parent (one that is there)"
+            raise ValueError(msg)
+        if self.parent is not None and self.hostname is None:
+            msg = "a parent needs a hostname: callers are told no other address"
+            raise ValueError(msg)
+        return self
+
+
 class Expose(OneOf):
     """Who can call the model."""
 
     cluster_ip: ClusterIp | None = Field(default=None, alias="clusterIP")
     load_balancer: LoadBalancer | None = None
+    gateway: Gateway | None = None
 
 
 class Drain(Section):
@@ -160,6 +215,36 @@ class Track(Section):
     fetch: Fetch | None = None
     """Where to get the version if it does not lie in the store."""
 
+    @property
+    def load_share(self) -> int:
+        """Requests that reach its servers, in percent of all that callers send."""
+        return self.weight
+
+
+HeaderName = Annotated[
+    str, matching(r"[a-z0-9!#$%&'*+.^_`|~-]{1,256}", "the name of a header in lower case, such as x-track")
+]
+
+
+class Canary(Track):
+    """A version beside the stable one: incoming, tried on a share of the requests, or on those that ask for it."""
+
+    weight: Annotated[int, Field(ge=0, le=100)] = 0
+    """Share of the requests, in percent; none while the version only starts."""
+
+    headers: Annotated[
+        Mapping[HeaderName, Annotated[str, Field(min_length=1, max_length=4096)]], Field(max_length=16)
+    ] = {}
+    """Requests that carry all of these headers, with exactly these values, go to this version whatever its weight."""
+
+    mirror: bool = False
+    """Sends a copy of every request without these headers here too, and drops the answer."""
+
+    @property
+    def load_share(self) -> int:
+        """Its weight, and every request once more where they are mirrored."""
+        return self.weight + 100 * self.mirror
+
 
 class Tracks(Section):
     """The versions of a model that are served."""
@@ -167,9 +252,12 @@ class Tracks(Section):
     stable: Track
     """The version that serves."""
 
+    canary: Canary | None = None
+    """A second version; needs `expose: {gateway: …}`."""
+
     def named(self) -> tuple[tuple[str, Track], ...]:
         """Every track with its name."""
-        return (("stable", self.stable),)
+        return (("stable", self.stable), *((("canary", self.canary),) if self.canary is not None else ()))
 
 
 class Load(Section):

@@ -38,9 +38,10 @@ def apply(client: httpx.Client, obj: Object) -> None:
 
 
 def path_of(obj: Object) -> str:
-    """Path of an object in the API; good for the kinds of `system.py`, whose plural is an added `s`."""
+    """Path of an object in the API; good for the kinds of `system.py`, whose plural is an added `s` or `es`."""
     version = obj["apiVersion"]
     root = f"/api/{version}" if version == "v1" else f"/apis/{version}"
     metadata = obj["metadata"]
     namespace = f"/namespaces/{metadata['namespace']}" if "namespace" in metadata else ""
-    return f"{root}{namespace}/{obj['kind'].lower()}s/{metadata['name']}"
+    kind = obj["kind"].lower()
+    return f"{root}{namespace}/{kind}{'es' if kind.endswith('s') else 's'}/{metadata['name']}"

@@ -32,6 +32,7 @@ USERS = (
     User(file="coredns", name="tfk8s:coredns"),
     User(file="metrics-server", name="tfk8s:metrics-server"),
     User(file="agent", name="tfk8s:agent"),
+    User(file="gateway", name="tfk8s:gateway"),
 )
 
 KUBELET_CLIENT = "tfk8s:kubelet-client"

@@ -8,7 +8,18 @@ from collections.abc import Generator
 from dataclasses import dataclass
 
 from local import paths, processes, tools
-from local.cluster import control_plane, credentials, footprint, journal, namespace, node, readiness, supervisor, system
+from local.cluster import (
+    control_plane,
+    credentials,
+    footprint,
+    gateway,
+    journal,
+    namespace,
+    node,
+    readiness,
+    supervisor,
+    system,
+)
 from local.cluster.api import connect
 from local.progress import LocalError, Progress, elapsed
 
@@ -44,7 +55,7 @@ def start_registry(progress: Progress) -> None:
 
 
 def start(progress: Progress) -> None:
-    """Bring the cluster up: API server ready, node Ready with its GPUs, DNS and metrics registered.
+    """Bring the cluster up: API server ready, node Ready with its GPUs, DNS and metrics registered, gateway answering.
 
     A cluster that runs is looked over: what has died is started, what has changed is started again. Missing tools are
     built first.
@@ -52,7 +63,8 @@ def start(progress: Progress) -> None:
     Raises:
         LocalError: Some part of it does not come up; with the last lines of its log.
     """
-    binaries = tools.kubernetes(progress)
+    binaries, traefik = tools.kubernetes(progress), tools.traefik(progress)
+    definitions = tools.gateway_definitions(progress)
     began = time.monotonic()
     with _locked(progress):
         _enter()
@@ -69,6 +81,7 @@ def start(progress: Progress) -> None:
             node.coredns(binaries),
             node.metrics_server(binaries),
             node.agent(),
+            gateway.program(traefik),
         ]
         with connect(credentials.ADMIN) as client:
             # The others end, and are started again later and later, while there is no API server or no role for them.
@@ -76,11 +89,13 @@ def start(progress: Progress) -> None:
                 supervisor.run(control)
                 supervisor.restart_failed()
                 readiness.wait_api(client, progress)
+            gateway.define(client, definitions, tools.GATEWAY_API.version)
             readiness.apply_all(client, system.objects(), progress)
             supervisor.run([*control, *rest])
             supervisor.restart_failed()
             readiness.wait_registry(progress)
             readiness.wait_node(client, progress)
+            readiness.wait_gateway(progress)
     progress(f"cluster ready in {elapsed(began)}")
 
 

@@ -16,6 +16,7 @@ _REPORT_SECONDS = 5.0
 _REGISTRY_SECONDS = 15.0
 _API_SECONDS = 90.0
 _NODE_SECONDS = 120.0
+_GATEWAY_SECONDS = 30.0
 _NOT_FOUND = 404
 
 
@@ -70,6 +71,15 @@ def wait_node(client: httpx.Client, progress: Progress) -> None:
         return all(map(_answers, (kubelet, dns, proxy))) and _node_ready(client)
 
     _wait("the node", needed, ready, _NODE_SECONDS, progress)
+
+
+def wait_gateway(progress: Progress) -> None:
+    """Until the gateway answers for its health, and not somebody else in its place."""
+
+    def ready() -> bool:
+        return supervisor.runs("gateway") and _answers(f"http://{paths.LOOPBACK}:{paths.GATEWAY_HEALTH_PORT}/ping")
+
+    _wait("the gateway", ["gateway"], ready, _GATEWAY_SECONDS, progress)
 
 
 def node_is_ready(node: Object) -> bool:

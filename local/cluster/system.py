@@ -1,4 +1,4 @@
-"""Objects of the embedded cluster itself: cluster DNS, resource metrics, and what its processes may do.
+"""Objects of the embedded cluster itself: cluster DNS, metrics, the gateway's class, and what its processes may do.
 
 CoreDNS and metrics-server are processes of the host on the bridge's address, so their Services have no selector and
 their EndpointSlices are written here.
@@ -24,10 +24,12 @@ def objects() -> list[Object]:
         _cluster_role("tfk8s:metrics-server", _METRICS_RULES),
         _cluster_role("system:aggregated-metrics-reader", _METRICS_READER_RULES, _AGGREGATED),
         _cluster_role("tfk8s:agent", _AGENT_RULES),
+        _cluster_role("tfk8s:gateway", _GATEWAY_RULES),
         _cluster_role_binding("tfk8s:coredns", "tfk8s:coredns", "tfk8s:coredns"),
         _cluster_role_binding("tfk8s:metrics-server", "tfk8s:metrics-server", "tfk8s:metrics-server"),
         _cluster_role_binding("tfk8s:metrics-server:delegator", "system:auth-delegator", "tfk8s:metrics-server"),
         _cluster_role_binding("tfk8s:agent", "tfk8s:agent", "tfk8s:agent"),
+        _cluster_role_binding("tfk8s:gateway", "tfk8s:gateway", "tfk8s:gateway"),
         _cluster_role_binding(KUBELET_CLIENT, "system:kubelet-api-admin", KUBELET_CLIENT),
         _authentication_reader("tfk8s:metrics-server"),
         _service("kube-dns", dns_ports, address=paths.DNS_ADDRESS),
@@ -35,6 +37,7 @@ def objects() -> list[Object]:
         _service("metrics-server", [https]),
         _endpoints("metrics-server", [{**https, "port": paths.BRIDGE_METRICS_PORT}]),
         _metrics_api(),
+        _gateway_class(),
     ]
 
 
@@ -53,6 +56,27 @@ _AGGREGATED = {f"rbac.authorization.k8s.io/aggregate-to-{role}": "true" for role
 _AGENT_RULES = [
     {"apiGroups": [""], "resources": ["services", "nodes"], "verbs": ["list", "watch"]},
     {"apiGroups": [""], "resources": ["services/status", "nodes/status"], "verbs": ["patch"]},
+]
+_GATEWAY_KINDS = ["gatewayclasses", "gateways", "httproutes", "grpcroutes", "tlsroutes", "backendtlspolicies"]
+_GATEWAY_RULES = [
+    # What Traefik asks for, Secrets of listeners with TLS included; it does not start without any one of them.
+    # (https://doc.traefik.io/traefik/reference/dynamic-configuration/kubernetes-gateway-rbac/)
+    {
+        "apiGroups": [""],
+        "resources": ["namespaces", "services", "secrets", "configmaps", "nodes"],
+        "verbs": ["get", "list", "watch"],
+    },
+    {"apiGroups": ["discovery.k8s.io"], "resources": ["endpointslices"], "verbs": ["list", "watch"]},
+    {
+        "apiGroups": ["gateway.networking.k8s.io"],
+        "resources": [*_GATEWAY_KINDS, "referencegrants", "listenersets"],
+        "verbs": ["get", "list", "watch"],
+    },
+    {
+        "apiGroups": ["gateway.networking.k8s.io"],
+        "resources": [f"{kind}/status" for kind in [*_GATEWAY_KINDS, "listenersets"]],
+        "verbs": ["update"],
+    },
 ]
 
 
@@ -115,4 +139,13 @@ def _metrics_api() -> Object:
             "service": {"name": "metrics-server", "namespace": "kube-system", "port": 443},
             "caBundle": base64.b64encode(pki("ca.crt").read_bytes()).decode(),
         },
+    }
+
+
+def _gateway_class() -> Object:
+    return {
+        "apiVersion": "gateway.networking.k8s.io/v1",
+        "kind": "GatewayClass",
+        "metadata": {"name": paths.GATEWAY_CLASS, "labels": _LABELS},
+        "spec": {"controllerName": "traefik.io/gateway-controller"},
     }

@@ -100,6 +100,10 @@ class _ObjectStep:
                 yield from self._workload()
             case "Job":
                 yield from self._job()
+            case "HTTPRoute":
+                yield from self._route()
+            case "Gateway" if self.op in _GONE:
+                yield f"downtime: nothing listens at the address of {self.name} any more, and another has another"
             case _:
                 return
 
@@ -191,9 +195,27 @@ class _ObjectStep:
         elif self.op == "delete":
             yield f"forgets: run {self.name}; what it published stays in the store"
 
+    def _route(self) -> Iterator[str]:
+        if self.op in _GONE:
+            yield f"downtime: the gateway knows {self.name} no more"
+            return
+        was = {} if self.op == "create" else _shares(self.was)
+        wanted = _shares(self.resource.inputs)
+        if was != wanted:
+            moves = (
+                f"{name} {was.get(name, 0)} % => {wanted.get(name, 0)} %" for name in dict.fromkeys([*was, *wanted])
+            )
+            yield f"traffic: {', '.join(moves)}"
+
     def _is_version(self) -> bool:
         """Whether it belongs to one version of a model, rather than to all of them."""
         return _VERSION in mapping(self.was, "metadata", "labels")
 
     def _selected(self, inputs: Tree) -> str:
         return str(mapping(inputs, "spec", "selector").get(_VERSION, "none"))
+
+
+def _shares(route: Tree) -> dict[str, int]:
+    """Weights of the Services of a route's last rule, the one for all requests that no header singles out."""
+    rules: Sequence[Tree] = mapping(route, "spec").get("rules") or [{"backendRefs": []}]
+    return {backend["name"]: backend.get("weight", 1) for backend in rules[-1]["backendRefs"]}

@@ -129,13 +129,14 @@ def _pieces(demand: Demand, plan: Plan) -> Iterator[_Piece]:
 
 def _pods(model: ModelPlan, peak: int) -> Iterator[tuple[PartKind, int, str]]:
     """The pods of a model at its worst moment, by why they are there."""
-    besides = max(model.surge + model.leaving, model.incoming)
-    yield "replicas", peak - besides, f"{count(peak - besides, 'replica')} at most"
-    if model.surge + model.leaving >= model.incoming:
-        yield "surge", model.surge, f"{model.surge} surging in a rollout"
-        yield "leaving", model.leaving, f"{model.leaving} draining"
+    surge, leaving, incoming = (each * model.versions for each in (model.surge, model.leaving, model.incoming))
+    replicas = peak - max(surge + leaving, incoming)
+    yield "replicas", replicas, f"{count(replicas, 'replica')} at most"
+    if surge + leaving >= incoming:
+        yield "surge", surge, f"{surge} surging in a rollout"
+        yield "leaving", leaving, f"{leaving} draining"
     else:
-        yield "incoming", model.incoming, f"{model.incoming} of the next version"
+        yield "incoming", incoming, f"{incoming} of the next version"
 
 
 def _both(demand: Demand) -> tuple[Amounts, Amounts]:

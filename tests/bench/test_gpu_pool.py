@@ -18,7 +18,7 @@ from tests.bench.replay import MEAN_RUN, Setting, Stage, replay, schedulers, sta
 from tests.bench.simulation import simulate
 from tests.e2e.manifests import Kinds
 from tests.lint.crds import read_crds
-from tests.lint.manifests import pool_against
+from tests.lint.manifests import custom_against
 
 SETTINGS = (
     Setting(gpus=16, pooled=False, placement="packed"),
@@ -66,7 +66,7 @@ def trace(gpus: int) -> list[Job]:
 
 
 def test_kueues_definitions_judge_the_rendered_pool_offline_too() -> None:
-    assert list(pool_against(read_crds(admission.definitions()))) == []
+    assert list(custom_against("pool", read_crds(admission.definitions()))) == []
 
 
 QUOTA = ("spec", "resourceGroups", 0, "flavors", 0, "resources", 0)

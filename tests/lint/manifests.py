@@ -1,8 +1,8 @@
-"""`python -m tests.lint.manifests CHECKOV [KUEUE_CRDS]`: judges the rendered manifests of every stack, offline.
+"""`python -m tests.lint.manifests CHECKOV [KUEUE_CRDS GATEWAY_CRDS]`: judges rendered manifests of stacks, offline.
 
 Strict schemas of three Kubernetes minors, and checkov with the exceptions of `tests.lint.exceptions`. Ways of the
-program that no committed stack takes are held against the schemas too. Kueue's definitions are not in the repository:
-objects of the shared pool are judged where a directory with them is named.
+program that no committed stack takes are held against the schemas too. Definitions of Kueue and of the Gateway API are
+not in the repository: objects of the shared pool and of gateways are judged where directories with them are named.
 """
 
 import functools
@@ -23,6 +23,7 @@ from ops.recording import Answers, record
 from ops.stackfile import ROOT
 from tests.lint.crds import Crds, against_crds, read_crds
 from tests.lint.exceptions import KEPT
+from tests.unit.canary import exposed, tracks
 from tests.unit.words import DIGEST, SWEEP, changed
 
 STACKS: Final = ("local", "dev", "prod")
@@ -62,14 +63,24 @@ VARIANTS: Final[Mapping[str, Sequence[tuple[str, object]]]] = {
 }
 """Changes of the sound stack of `tests.unit.words`."""
 
-POOL: Final[Sequence[tuple[str, object]]] = (
-    ("tenants.train.queue", "gpus"),
-    ("tenants.train.labels", {"team": "vision"}),
-    ("tenants.serve.queue", "gpus"),
-    ("gpuPool.flavor.nodeLabels", {"pool": "a100"}),
-    ("gpuPool.tenants", {"train": {"gpu": 2}, "serve": {"gpu": 3, "borrowingLimit": 2, "lendingLimit": 1}}),
-)
-"""The one way that makes custom resources."""
+CUSTOM: Final[Mapping[str, Sequence[tuple[str, object]]]] = {
+    "pool": (
+        ("tenants.train.queue", "gpus"),
+        ("tenants.train.labels", {"team": "vision"}),
+        ("tenants.serve.queue", "gpus"),
+        ("gpuPool.flavor.nodeLabels", {"pool": "a100"}),
+        ("gpuPool.tenants", {"train": {"gpu": 2}, "serve": {"gpu": 3, "borrowingLimit": 2, "lendingLimit": 1}}),
+    ),
+    "gateway": (
+        exposed(features=["HTTPRouteRequestTimeout", "HTTPRouteRequestMirror"], hostname="ml.example.org"),
+        *tracks(2, canary=3, weight=10, headers={"x-track": "canary"}, mirror=True),
+    ),
+    "parent": (
+        exposed(className=None, parent={"namespace": "gateways", "name": "public"}, hostname="ml.example.org"),
+        *tracks(2, canary=3),
+    ),
+}
+"""Changes of the same stack that make custom resources."""
 
 # It reads its schemas, a megabyte each, anew for every object: four fifths of the time.
 kubernetes_validate.utils.schema_contents = functools.cache(kubernetes_validate.utils.schema_contents)
@@ -109,7 +120,8 @@ def kept_or_not(failed: Sequence[tuple[str, str, str]]) -> Iterator[str]:
 
 def main(arguments: Sequence[str]) -> int:
     """Prints everything that is wrong; 1 where there is anything."""
-    checkov, crds = Path(arguments[0]).absolute(), read_crds(Path(arguments[1])) if arguments[1:] else None
+    checkov = Path(arguments[0]).absolute()
+    crds = {key: crd for directory in arguments[1:] for key, crd in read_crds(Path(directory)).items()}
     answers, found = Answers(), list[str]()
     with tempfile.TemporaryDirectory(prefix="tfk8s-manifests-") as work:
         for stack in STACKS:
@@ -121,20 +133,20 @@ def main(arguments: Sequence[str]) -> int:
     for variant, changes in VARIANTS.items():
         for one in record(changed(*changes), answers=answers).objects():
             found += [f"{variant}: {said}" for said in against_schemas(manifest(one, answers))]
-    if crds is not None:
-        found += pool_against(crds)
+    if crds:
+        found += [said for variant in CUSTOM for said in custom_against(variant, crds)]
     sys.stdout.write("".join(f"{said}\n" for said in found))
     return 1 if found else 0
 
 
-def pool_against(crds: Crds) -> Iterator[str]:
-    """What is wrong with the manifests of a stack that shares its GPUs."""
+def custom_against(variant: str, crds: Crds) -> Iterator[str]:
+    """What is wrong with the manifests of one of `CUSTOM`, custom resources and others."""
     answers = Answers()
-    for one in record(changed(*POOL), answers=answers).objects():
+    for one in record(changed(*CUSTOM[variant]), answers=answers).objects():
         tree = manifest(one, answers)
         custom = (tree["apiVersion"], tree["kind"]) in crds
         for said in against_crds(tree, crds) if custom else against_schemas(tree):
-            yield f"pool: {said}"
+            yield f"{variant}: {said}"
 
 
 def _run_checkov(checkov: Path, directory: Path) -> list[tuple[str, str, str]]:

@@ -34,7 +34,7 @@ def test_the_keys_of_contract_version_1_are_these() -> None:
         "namespace", "price_per_hour_min", "price_per_hour_max", "price_runs_max",
     }  # fmt: skip
     assert set(outputs["models"]["digits"]) == {
-        "tenant", "namespace", "version", "image", "predict_url", "cluster_url",
+        "tenant", "namespace", "version", "tracks", "image", "predict_url", "cluster_url",
         "price_per_hour_min", "price_per_hour_max",
     }  # fmt: skip
     assert set(outputs["training"]["digits"]) == {

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from infra.plan import Plan, largest_replicas, make_plan, peak_pods, shown
 from infra.settings import parse
-from tests.unit.words import Words, changed, sound, stack
+from tests.unit.canary import GATEWAY, exposed, tracks
+from tests.unit.words import Words, changed, part, sound, stack
 
 ROOMY = {"requests": {"cpu": 90, "memory": "90Gi", "gpu": 90}, "limits": {"cpu": 90, "memory": "90Gi"}}
 GANG = (("tenants.train.quota", ROOMY), ("trainingJobs.digits.workers", 3))
@@ -189,3 +190,17 @@ def test_a_stack_without_workloads_needs_nothing() -> None:
     words: Words = {**sound(), "models": {}, "trainingJobs": {}}
     found = make_plan(parse(words).settings)
     assert (found.worst("serve")[0].pods, str(found.price_per_hour)) == (0, "0 USD")
+
+
+def test_each_of_two_versions_has_its_own_worst_case_and_price() -> None:
+    prices = ("policy.prices", {"cpuCore": "0 USD", "memoryGib": "0 USD", "gpu": "1 USD"})
+    one = plan(prices).models["digits"]
+    two = plan(prices, exposed(), *tracks(3, canary=2)).models["digits"]
+    assert (one.versions, one.peak_pods) == (1, 5)
+    assert (two.versions, two.peak_pods) == (2, 10)
+    assert (two.price_per_hour_min.amount, two.price_per_hour_max.amount) == (2, 6)
+
+
+def test_models_of_a_tenant_share_a_gateway_with_all_their_ports() -> None:
+    other = {**part("models", "digits"), "expose": {"gateway": {**GATEWAY, "port": 8080}}}
+    assert plan(exposed(), ("models.other", other)).gateways == {("serve", "traefik"): (80, 8080)}

@@ -28,7 +28,7 @@ from local.plugins.kubernetes.state import (
     split,
     with_dashes,
 )
-from local.plugins.kubernetes.waiting import Wait, WaitFailed, check, is_awaited
+from local.plugins.kubernetes.waiting import WAIT_FOR, Wait, WaitFailed, awaited_condition, check, is_awaited
 from local.plugins.serve import Engine, InitFailed, PluginError, StandIn
 from local.plugins.wire import Object, decode, encode, has_unknown, is_object, reveal
 
@@ -100,8 +100,8 @@ class KubernetesStandIn(StandIn):
             message = f"the embedded default's stand-in manages whole, single objects, no {kind}"
             raise PluginError(message)
         inputs = give_name(decode(request.news), reveal(decode(request.olds)), request)
-        if annotation(inputs, "pulumi.com/waitFor"):
-            message = "the embedded default's stand-in does not support the annotation pulumi.com/waitFor"
+        if annotation(inputs, WAIT_FOR) and not awaited_condition(inputs):
+            message = f"of the annotation {WAIT_FOR} the embedded default's stand-in knows condition=TYPE alone"
             raise PluginError(message)
         metadata = inputs.get("metadata")
         if is_object(metadata) and "namespace" not in metadata and self._is_namespaced(inputs):

@@ -43,6 +43,15 @@ def is_observed(obj: Object) -> bool:
     return _count(obj, "status", "observedGeneration") >= _count(obj, "metadata", "generation")
 
 
+def has_condition(obj: Object, name: str) -> Readiness:
+    """The condition is true, of the newest version of the object where it says of which it is."""
+    entry = condition(obj, name)
+    observed = entry.get("observedGeneration", 0)
+    if entry.get("status") == "True" and (not observed or observed >= _count(obj, "metadata", "generation")):
+        return READY
+    return Readiness(ready=False, missing=f"waiting for {name}: {explained(entry) if entry else 'nobody said it yet'}")
+
+
 def deployment(obj: Object) -> Readiness:
     """Rolled out: every replica is of the newest template and available. Fails at the progress deadline."""
     wanted = 1 if dig(obj, "spec", "replicas") is None else _count(obj, "spec", "replicas")

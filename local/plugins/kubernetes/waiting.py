@@ -7,7 +7,7 @@ from threading import Event
 
 from local.plugins.kubernetes.client import NOT_FOUND, ApiClient, ApiError
 from local.plugins.kubernetes.problems import Problems
-from local.plugins.kubernetes.readiness import CHECKS, READY, Readiness
+from local.plugins.kubernetes.readiness import CHECKS, READY, Readiness, has_condition
 from local.plugins.kubernetes.state import annotation
 from local.plugins.serve import PluginError
 from local.plugins.wire import Object, dig, mapping, objects
@@ -22,6 +22,8 @@ SETTLED_SECONDS = 10.0
 SHORTEST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.05, 1.0
 QUIET_SECONDS = 2.0
 """Waits shorter than this report nothing."""
+
+WAIT_FOR = "pulumi.com/waitFor"
 
 SKIPS_DELETION = frozenset({"Namespace", "Pod", "DaemonSet", "Deployment", "StatefulSet", "Job"})
 """Kinds whose `pulumi.com/skipAwait` also skips waiting for their deletion, a kept quirk of the official provider."""
@@ -137,7 +139,14 @@ def is_awaited(obj: Object) -> bool:
     """Whether a kind has something to wait for, and the object does not say to skip it."""
     kind = (obj.get("apiVersion", ""), obj.get("kind", ""))
     awaited = kind in CHECKS or kind in (("v1", "Service"), ("v1", "PersistentVolumeClaim"))
+    awaited = awaited or awaited_condition(obj) is not None
     return awaited and annotation(obj, "pulumi.com/skipAwait") != "true"
+
+
+def awaited_condition(obj: Object) -> str | None:
+    """The condition that the object itself says to wait for, in place of what its kind waits for."""
+    name = (annotation(obj, WAIT_FOR) or "").removeprefix("condition=")
+    return name if name.isalpha() and annotation(obj, WAIT_FOR) != name else None
 
 
 def check(client: ApiClient, live: Object, elapsed: float) -> Readiness:
@@ -149,6 +158,8 @@ def check(client: ApiClient, live: Object, elapsed: float) -> Readiness:
         elapsed: Seconds it was waited for.
     """
     kind = (live.get("apiVersion", ""), live.get("kind", ""))
+    if name := awaited_condition(live):
+        return has_condition(live, name)
     if kind == ("v1", "Service"):
         return _service(client, live, elapsed)
     if kind == ("v1", "PersistentVolumeClaim"):

@@ -172,3 +172,23 @@ def test_changed_pin_builds_beside_the_old_one(module: GoModule) -> None:
     before = module.destination()
     (module.directory / "go.sum").write_text("changed")
     assert module.destination() != before
+
+
+def test_the_gateway_apis_definitions_are_copied_into_the_cache_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    standard = tmp_path / "module" / "config" / "crd" / "standard"
+    standard.mkdir(parents=True)
+    (standard / "gateways.yaml").write_text("kind: CustomResourceDefinition\n")
+    downloads: list[str] = []
+
+    def downloaded(module: GoModule, _progress: object) -> Path:
+        downloads.append(module.version)
+        return tmp_path / "module"
+
+    monkeypatch.setattr(paths, "TOOLS_CACHE", tmp_path / "cache")
+    monkeypatch.setattr(tools, "sources", downloaded)
+    for _ in range(2):
+        [file] = tools.gateway_definitions(print).iterdir()
+        assert file.name == "gateways.yaml"
+    assert downloads == ["v1.5.1"]

@@ -321,6 +321,28 @@ def test_a_front_that_selects_another_version_moves_traffic() -> None:
     assert effects([before], [after]) == "traffic: moves from version 1 to version 2"
 
 
+GATEWAY_API = "gateway.networking.k8s.io/v1"
+
+
+def route(**weights: int) -> Resource:
+    asked: Any = {"matches": [{"headers": [{"name": "x-track", "value": "canary"}]}], "backendRefs": [{"name": "v2"}]}
+    shared = {"backendRefs": [{"name": name, "weight": weight} for name, weight in weights.items()]}
+    return made(GATEWAY_API, "HTTPRoute", "digits", {"spec": {"rules": [asked, shared]}})
+
+
+def test_a_routes_new_weights_are_said_as_the_exact_split() -> None:
+    assert effects([route(v1=90, v2=10)], [route(v1=50, v2=50)]) == "traffic: v1 90 % => 50 %, v2 10 % => 50 %"
+    assert effects([route(v1=50, v2=50)], [route(v2=100)]) == "traffic: v1 50 % => 0 %, v2 50 % => 100 %"
+    assert effects([], [route(v1=100)]) == "traffic: v1 0 % => 100 %"
+    assert effects([route(v1=100)], []) == "downtime: the gateway knows digits no more"
+
+
+def test_a_gateway_that_goes_takes_its_address_along() -> None:
+    gateway = made(GATEWAY_API, "Gateway", "traefik", {"spec": {"gatewayClassName": "traefik"}})
+    assert effects([gateway], []).startswith("downtime: nothing listens at the address of traefik any more")
+    assert effects([], [gateway]) == ""
+
+
 def test_a_service_that_goes_changes_type_or_address_is_downtime() -> None:
     assert effects([service()], []).startswith("downtime: ")
     assert effects([service(type="LoadBalancer")], [service()]).startswith("downtime: ")

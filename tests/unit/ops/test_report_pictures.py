@@ -9,6 +9,7 @@ from ops.reporting.amounts import difference, money, number, share, span
 from ops.reporting.costs import costs
 from ops.reporting.curves import ScalePicture, rollout_picture, scale_picture
 from ops.reporting.quotas import Bar, node_bars, quota_bars
+from tests.unit.canary import exposed, tracks
 from tests.unit.words import SWEEP, TODAY, changed
 
 
@@ -39,6 +40,16 @@ def test_a_bar_has_every_pod_of_the_worst_moment() -> None:
     assert sum(int(part.amount) for part in pods.parts) == plan.models["digits"].peak_pods
     assert pods.parts[0].label == "digits: 3 replicas at most"
     assert settings.tenants["serve"].quota.pods == int(pods.there)
+
+
+def test_a_bar_of_two_versions_has_the_pods_of_both() -> None:
+    pods = bars("serve", exposed(), *tracks(3, canary=2))["GPUs"]
+    assert pods.taken == "10"
+    assert [(part.label, part.amount) for part in pods.parts] == [
+        ("digits: 6 replicas at most", "6"),
+        ("digits: 2 surging in a rollout", "2"),
+        ("digits: 2 draining", "2"),
+    ]
 
 
 def test_a_full_quota_fills_its_bar_and_is_not_over() -> None:

@@ -134,7 +134,7 @@ def test_two_errors_in_one_model_leave_the_other_models_readable() -> None:
 def test_exactly_one_kind_of_exposure_is_taken() -> None:
     both = {"clusterIP": {}, "loadBalancer": {"sourceRanges": ["10.0.0.0/8"]}}
     found = problems(("models.digits.expose", both))["tfk8s:models.digits.expose"]
-    assert found.message == "give exactly one of clusterIP, loadBalancer (given: clusterIP, loadBalancer)"
+    assert found.message == "give exactly one of clusterIP, loadBalancer, gateway (given: clusterIP, loadBalancer)"
 
 
 @pytest.mark.parametrize("training", [{}, {"ref": None}])

@@ -52,6 +52,7 @@ def test_roles_are_no_wider_than_needed(objects: dict[str, dict[str, Any]]) -> N
     [
         ("v1", "Service", "kube-system", "/api/v1/namespaces/kube-system/services/x"),
         ("rbac.authorization.k8s.io/v1", "ClusterRole", None, "/apis/rbac.authorization.k8s.io/v1/clusterroles/x"),
+        ("gateway.networking.k8s.io/v1", "GatewayClass", None, "/apis/gateway.networking.k8s.io/v1/gatewayclasses/x"),
     ],
 )
 def test_path_of_an_object(version: str, kind: str, namespace: str | None, path: str) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from local import paths
-from local.cluster import control_plane, credentials, node
+from local.cluster import control_plane, credentials, gateway, node
 from local.cluster.program import Program, flags, supervisor_section
 
 BINARIES = Path("/tools/bin")
@@ -22,6 +22,7 @@ PROGRAMS = [
     node.coredns(BINARIES),
     node.metrics_server(BINARIES),
     node.agent(),
+    gateway.program(Path("/tools/traefik")),
 ]
 
 
@@ -102,3 +103,11 @@ def test_changed_configuration_file_changes_the_section_so_that_the_process_rest
 
 def test_flags_are_written_as_name_and_value() -> None:
     assert flags({"port": 1, "file": Path("/a")}) == ["--port=1", "--file=/a"]
+
+
+def test_the_gateway_listens_on_loopback_and_serves_its_health_apart() -> None:
+    traefik = PROGRAMS[-1]
+    assert flag(traefik, "entryPoints.web.address") == f"127.0.0.1:{paths.GATEWAY_PORT}"
+    assert flag(traefik, "entryPoints.traefik.address") == f"127.0.0.1:{paths.GATEWAY_HEALTH_PORT}"
+    assert flag(traefik, "providers.kubernetesGateway.statusAddress.ip") == "127.0.0.1"
+    assert traefik.environment["KUBECONFIG"].endswith("gateway.kubeconfig")

@@ -174,7 +174,7 @@ def test_an_object_that_cannot_be_followed_stays_in_the_state(plugin: Kubernetes
 
 
 def test_a_wait_the_stand_in_cannot_do_is_refused(plugin: KubernetesStandIn) -> None:
-    annotated = CONFIG | {"metadata": CONFIG["metadata"] | {"annotations": {"pulumi.com/waitFor": "condition=Ready"}}}
+    annotated = CONFIG | {"metadata": CONFIG["metadata"] | {"annotations": {"pulumi.com/waitFor": "jsonpath={.a}"}}}
     with pytest.raises(PluginError, match="waitFor"):
         check_inputs(plugin, CONFIG_URN, annotated)
 

@@ -175,3 +175,28 @@ def test_a_claim_waits_to_be_bound_unless_a_pod_must_come_first(api: FakeApi) ->
     assert check(api.client, claim, 0).missing == "phase Pending"
     assert check(api.client, late, 0).ready
     assert check(api.client, claim | {"status": {"phase": "Bound"}}, 0).ready
+
+
+def programmed(
+    status: str, *, generation: int = 2, observed: int = 2, wait_for: str = "condition=Programmed"
+) -> Object:
+    said = {"type": "Programmed", "status": status, "reason": "Pending", "observedGeneration": observed}
+    return {
+        "apiVersion": "gateway.networking.k8s.io/v1",
+        "kind": "Gateway",
+        "metadata": {"name": "g", "generation": generation, "annotations": {"pulumi.com/waitFor": wait_for}},
+        "status": {"conditions": [said]},
+    }
+
+
+def test_an_object_can_name_the_condition_that_it_waits_for(api: FakeApi) -> None:
+    assert is_awaited(programmed("False"))
+    assert not is_awaited(programmed("False", wait_for="condition="))
+    waiting_for = check(api.client, programmed("False"), 0)
+    assert not waiting_for.ready
+    assert waiting_for.missing == "waiting for Programmed: [Pending]"
+    assert check(api.client, programmed("True"), 0).ready
+
+
+def test_a_condition_of_an_earlier_version_of_the_object_does_not_count(api: FakeApi) -> None:
+    assert not check(api.client, programmed("True", observed=1), 0).ready
