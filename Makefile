@@ -8,7 +8,7 @@ LOCKS := requirements-dev.txt tools/uv.txt
 # Set in some environments; compiling TensorFlow's modules anew at every start costs seconds.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: host up down status app test e2e bench lint lock clean help
+.PHONY: host up down status app test e2e bench evidence lint lock clean help
 
 # `make` itself and python3 are the only things a machine must have; ensurepip may be a package of its own on Debian.
 $(VENV)/.ready: $(LOCKS) pyproject.toml
@@ -48,6 +48,9 @@ e2e: $(VENV)/.ready  ## end-to-end tests on the embedded cluster
 
 bench: $(VENV)/.ready  ## figures that take long: rollouts of 800 pods, cost of a resource, ten times up and down
 	@$(PYTHON) -m pytest -s tests/bench
+
+evidence: $(VENV)/.ready  ## requests lost while versions change, pods come and go: docs/evidence.md
+	@$(PYTHON) -m pytest -s tests/evidence
 
 lint: $(VENV)/.ready $(CHECKOV)/.ready  ## format, lint, strict types, layers, rendered manifests
 	@$(VENV)/bin/ruff format --check -q . && $(VENV)/bin/ruff check -q . && $(VENV)/bin/lint-imports && $(VENV)/bin/basedpyright && $(PYTHON) -m tests.lint.manifests $(CHECKOV)/bin/checkov

@@ -97,6 +97,12 @@ KUEUE = GoModule(
     packages=("tool",),
     version_ldflags=lambda v: f"-X sigs.k8s.io/kueue/pkg/version.GitVersion={v}",
 )
+VEGETA = GoModule(
+    name="vegeta",
+    main="github.com/tsenart/vegeta/v12",
+    packages=("tool",),
+    version_ldflags=lambda v: f"-X main.Version={v}",
+)
 
 
 GATEWAY_API = GoModule(
@@ -263,6 +269,11 @@ def traefik(progress: Progress) -> Path:
         LocalError: It is not in the cache and could not be installed.
     """
     return _installed("traefik", "installing Traefik, the gateway", progress) / "bin" / "traefik"
+
+
+def vegeta(progress: Progress) -> Path:
+    """The `vegeta` command, which sends requests at a constant rate; only the evidence needs it."""
+    return build(VEGETA, progress) / "vegeta"
 
 
 def _installed(name: str, why: str, progress: Progress) -> Path:

@@ -1,0 +1,273 @@
+"""Requests through the gateway while the platform changes under them: none may be lost, and without the drain some are.
+
+Takes about half an hour, and writes docs/evidence.md and its picture.
+"""
+
+import copy
+import os
+import signal
+import time
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from local import paths
+from local.cluster import credentials
+from local.cluster.api import connect
+from local.cluster.credentials import kubeconfig_file
+from tests.e2e.platform import Platform, first_process, make, until, words
+from tests.evidence.load import Answer, Load, probabilities
+from tests.evidence.report import Control, Event, write
+
+RATE, CONTROL_RATE = 100, 50
+REQUESTS: Final = 100_000
+DEPLOYMENTS = "/apis/apps/v1/namespaces/ml/deployments"
+PODS = "/api/v1/namespaces/ml/pods"
+SETTLE_SECONDS = 180
+MEMORY = ("512Mi", "520Mi")
+"""Two sizes of a server, of which either changes its pods."""
+
+
+def served(
+    stable: int, canary: int | None = None, *, weight: int = 0, replicas: int = 2, memory: str = MEMORY[0]
+) -> Any:
+    """The local stack with its model behind the gateway, so many servers of each version, and room for them."""
+    config = words()
+    config["tfk8s:trainingJobs"] = {}
+    tracks: dict[str, Any] = {"stable": {"version": stable, "weight": 100 - weight}}
+    if canary is not None:
+        tracks["canary"] = {"version": canary, "weight": weight}
+    model = config["tfk8s:models"]["digits"]
+    model["tracks"] = tracks
+    model["resources"]["memory"] = memory
+    gateway = {"className": paths.GATEWAY_CLASS, "port": paths.GATEWAY_PORT, "fromNamespaces": ["ml"]}
+    model["expose"] = {"gateway": gateway}
+    model["autoscaling"] = {"minReplicas": replicas, "maxReplicas": replicas}
+    config["tfk8s:tenants"]["ml"]["quota"]["limits"] = {"cpu": 24, "memory": "24Gi"}
+    config["tfk8s:tenants"]["ml"]["quota"]["requests"] |= {"cpu": 8, "memory": "16Gi"}
+    return config
+
+
+class Served:
+    """The platform as it stands, and the events that befall it."""
+
+    def __init__(self, platform: Platform) -> None:
+        self._platform = platform
+        self.events: list[Event] = []
+
+    def up(self, config: Any, pods: int) -> None:
+        """Bring it to this stack, and wait until just so many servers are there."""
+        done = self._platform.up(config)
+        assert done.status == 0, done.text
+        self.settle(pods)
+
+    def settle(self, pods: int) -> None:
+        """Wait until just so many servers are there, each Ready, and none is leaving."""
+
+        def settled() -> bool:
+            found = self._servers()
+            return len(found) == pods and all(map(_is_ready, found))
+
+        until(f"{pods} servers", SETTLE_SECONDS, settled)
+
+    def names(self) -> list[str]:
+        """All servers."""
+        return [pod["metadata"]["name"] for pod in self._servers()]
+
+    @contextmanager
+    def event(self, kind: str) -> Generator[None]:
+        """Take the time of what happens in the block."""
+        begun = time.time()
+        yield
+        time.sleep(1)
+        self.events.append(Event(kind=kind, begun=begun, ended=time.time()))
+
+    def evict(self, pod: str) -> None:
+        """As a drain does."""
+        eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": pod, "namespace": "ml"}}
+        self._platform.post(f"{PODS}/{pod}/eviction", eviction).raise_for_status()
+        until("it leaves", SETTLE_SECONDS, lambda: pod not in self.names())
+
+    def again(self, config: Any) -> Mapping[str, int]:
+        """What another `up` with this stack does, by word."""
+        return self._platform.up(config).stack_changes()
+
+    def deployment(self, name: str) -> Any:
+        """The Deployment as the API server has it."""
+        return self._platform.get(f"{DEPLOYMENTS}/{name}")
+
+    def replace(self, name: str, spec: Any) -> None:
+        """Give the Deployment another spec, behind the program's back."""
+        with connect(credentials.ADMIN) as client:
+            client.put(f"{DEPLOYMENTS}/{name}", json={**self.deployment(name), "spec": spec}).raise_for_status()
+
+    def _servers(self) -> list[Any]:
+        return self._platform.get(PODS, labelSelector="app.kubernetes.io/component=serving")["items"]
+
+
+def _is_ready(pod: Any) -> bool:
+    conditions = {one["type"]: one["status"] for one in pod["status"].get("conditions", [])}
+    return conditions.get("Ready") == "True" and "deletionTimestamp" not in pod["metadata"]
+
+
+@pytest.fixture(scope="module")
+def platform(tmp_path_factory: pytest.TempPathFactory) -> Generator[Platform]:
+    """Versions 1 and 2 lie in the store, and 1 is served."""
+    assert make("down").status == 0
+    platform = Platform(tmp_path_factory.mktemp("overrides"))
+    for version in (1, 2):
+        config = words()
+        config["tfk8s:trainingJobs"]["digits"]["version"] = version
+        config["tfk8s:trainingJobs"]["digits"]["seed"] = version
+        config["tfk8s:models"]["digits"]["tracks"]["stable"]["version"] = version
+        assert platform.up(config).status == 0
+    yield platform
+    assert make("down").status == 0
+
+
+@pytest.fixture(scope="module")
+def model(platform: Platform) -> Served:
+    return Served(platform)
+
+
+@pytest.fixture(scope="module")
+def expected(model: Served) -> list[list[list[float]]]:
+    """Probabilities of versions 1 and 2, [version][digit][class], by their servers when nothing happens."""
+    found: list[list[list[float]]] = []
+    for version in (2, 1):
+        model.up(served(version), 2)
+        found.append(probabilities())
+    return found
+
+
+RESULTS: dict[str, Any] = {}
+"""What the tests found, for the page that the last one writes."""
+
+
+def test_no_request_is_lost_while_everything_changes(
+    model: Served, expected: list[list[list[float]]], tmp_path: Path
+) -> None:
+    with Load(tmp_path, "changes", RATE, expected) as load:
+        begun = time.time()
+        with model.event("nothing happens"):
+            time.sleep(60)
+        for number in range(10):
+            with model.event("rolling update"):
+                model.up(served(1, memory=MEMORY[(number + 1) % 2]), 2)
+        for _ in range(5):
+            with model.event("scale-up"):
+                model.up(served(1, replicas=3), 3)
+            with model.event("scale-down"):
+                model.up(served(1), 2)
+        stable = 1
+        for _ in range(3):
+            other = 3 - stable
+            with model.event("canary starts"):
+                model.up(served(stable, other, weight=10), 4)
+            with model.event("rollback"):
+                model.up(served(stable), 2)
+            with model.event("canary starts"):
+                model.up(served(stable, other, weight=50), 4)
+            with model.event("promotion"):
+                model.up(served(other), 2)
+            stable = other
+        for pod in model.names():
+            with model.event("eviction"):
+                model.evict(pod)
+                model.settle(2)
+        time.sleep(max(0.0, begun + REQUESTS / RATE + 1 - time.time()))
+    assert set(model.again(served(stable))) == {"unchanged"}
+    RESULTS["answers"], RESULTS["events"] = load.answers, model.events
+    failed = [one.failure for one in load.answers if one.failure]
+    print(f"\n{len(load.answers)} requests, {len(failed)} failed")
+    assert len(load.answers) >= REQUESTS
+    assert failed == []
+
+
+def without_drain(spec: Any) -> None:
+    """No preStop, and a server that is not the container's first process, as under an init: SIGTERM ends it at once."""
+    pod = spec["template"]["spec"]
+    del pod["containers"][0]["lifecycle"]
+    pod["shareProcessNamespace"] = True
+
+
+def without_readiness(spec: Any) -> None:
+    """A pod counts as ready when its container runs."""
+    [container] = spec["template"]["spec"]["containers"]
+    del container["readinessProbe"], container["startupProbe"]
+
+
+def without_surge(spec: Any) -> None:
+    """The old pod goes before the new one is there."""
+    spec["strategy"] = {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 0, "maxUnavailable": 1}}
+
+
+CONTROLS: Mapping[str, Callable[[Any], None]] = {
+    "no preStop, under an init": without_drain,
+    "no readiness probe": without_readiness,
+    "maxUnavailable: 1 on one replica": without_surge,
+}
+"""What is taken from a Deployment of one replica; then its pods are replaced."""
+
+
+@pytest.fixture(scope="module")
+def alone(model: Served, expected: list[list[list[float]]]) -> Any:
+    """The Deployment of version 1 with one replica."""
+    model.up(served(1, replicas=1), 1)
+    return model.deployment("digits-v1")
+
+
+@pytest.mark.parametrize("control", CONTROLS)
+def test_without_it_requests_are_lost(
+    model: Served, alone: Any, expected: list[list[list[float]]], control: str, tmp_path: Path
+) -> None:
+    changed = copy.deepcopy(alone["spec"])
+    CONTROLS[control](changed)
+    model.replace("digits-v1", changed)
+    model.settle(1)
+    changed["template"]["metadata"]["annotations"] = {"restarted": control}
+    answers = lost(model, changed, expected, tmp_path)
+    RESULTS.setdefault("controls", []).append(Control(name=control, answers=answers))
+    model.replace("digits-v1", alone["spec"])
+    model.settle(1)
+    assert any(one.failure for one in answers)
+
+
+def lost(model: Served, spec: Any, expected: list[list[list[float]]], scratch: Path) -> list[Answer]:
+    """Answers while the Deployment of version 1 becomes this."""
+    with Load(scratch, "control", CONTROL_RATE, expected) as load:
+        time.sleep(5)
+        model.replace("digits-v1", spec)
+        time.sleep(2)
+        model.settle(1)
+        time.sleep(5)
+    return load.answers
+
+
+def test_with_it_the_same_change_loses_none(
+    model: Served, alone: Any, expected: list[list[list[float]]], tmp_path: Path
+) -> None:
+    changed = copy.deepcopy(alone["spec"])
+    changed["template"]["metadata"]["annotations"] = {"restarted": "as it is"}
+    answers = lost(model, changed, expected, tmp_path)
+    RESULTS.setdefault("controls", []).append(Control(name="as the program makes it", answers=answers))
+    assert [one.failure for one in answers if one.failure] == []
+
+
+def test_a_restart_of_the_gateway_itself(
+    model: Served, alone: Any, expected: list[list[list[float]]], tmp_path: Path
+) -> None:
+    with Load(tmp_path, "gateway", CONTROL_RATE, expected) as load:
+        time.sleep(5)
+        os.kill(first_process(f"KUBECONFIG={kubeconfig_file('gateway')}"), signal.SIGTERM)
+        time.sleep(20)
+    RESULTS["gateway"] = load.answers
+    assert load.answers[-1].failure is None, "it answers again"
+
+
+def test_the_page_is_written() -> None:
+    assert set(RESULTS) == {"answers", "events", "controls", "gateway"}
+    write(RESULTS["answers"], RESULTS["events"], RESULTS["controls"], RESULTS["gateway"], CONTROL_RATE)
