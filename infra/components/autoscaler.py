@@ -74,7 +74,7 @@ def _metrics(model: str, version: int, autoscaling: Autoscaling) -> Iterator[Met
     targets = autoscaling.targets
     if targets.requests_per_second is not None:
         selector = LabelSelectorArgs(match_labels={"model": model, "version": str(version)})
-        each = MetricTargetArgs(type="AverageValue", average_value=_quantity(targets.requests_per_second))
+        each = MetricTargetArgs(type="AverageValue", average_value=quantity(targets.requests_per_second))
         metric = MetricIdentifierArgs(name=REQUESTS, selector=selector)
         yield MetricSpecArgs(type="External", external=ExternalMetricSourceArgs(metric=metric, target=each))
     if autoscaling.looks_at_cpu:
@@ -82,7 +82,7 @@ def _metrics(model: str, version: int, autoscaling: Autoscaling) -> Iterator[Met
         yield MetricSpecArgs(type="Resource", resource=ResourceMetricSourceArgs(name="cpu", target=use))
 
 
-def _quantity(number: float) -> str:
+def quantity(number: float) -> str:
     """A whole number, or in thousandths, which is as exact as the autoscaler computes; it refuses 0."""
     thousandths = max(1, int((Decimal(str(number)) * 1000).to_integral_value(ROUND_HALF_UP)))
     whole, rest = divmod(thousandths, 1000)
