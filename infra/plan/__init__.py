@@ -15,7 +15,6 @@ from infra.plan.scaling import (
     SCALE_UP_PERCENT,
     SCALE_UP_PODS,
     SYNC,
-    TOLERANCE,
     ScaleStep,
     ScaleUp,
     capacity,
@@ -23,6 +22,7 @@ from infra.plan.scaling import (
     replicas_for,
     saturation,
     scale_up,
+    tolerance,
 )
 from infra.plan.serving import GRACE_MARGIN, ModelPlan, RolloutPlan, largest_replicas, peak_pods, surge_pods
 from infra.plan.stack import JobPlan, NodesPlan, Plan, TenantPlan, make_plan
@@ -36,7 +36,6 @@ __all__ = [
     "SCALE_UP_PERCENT",
     "SCALE_UP_PODS",
     "SYNC",
-    "TOLERANCE",
     "Amounts",
     "Burn",
     "Demand",
@@ -70,6 +69,7 @@ __all__ = [
     "surge_pods",
     "sweep_data_set",
     "sweep_definition",
+    "tolerance",
     "total",
     "waits",
 ]
