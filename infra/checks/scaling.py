@@ -8,7 +8,7 @@ from typing import Final
 
 from infra.checks.report import error
 from infra.finding import Finding
-from infra.plan import TOLERANCE, Plan, saturation
+from infra.plan import Plan, saturation, tolerance
 from infra.settings import Settings
 from infra.settings.platform import ClusterSettings
 
@@ -50,7 +50,7 @@ def target_leaves_head_room(settings: Settings, plan: Plan, today: date) -> Iter
     for name, model in settings.models.items():
         bounds, target = model.autoscaling, model.autoscaling.targets.cpu
         busiest = saturation(model)
-        within = 1 + TOLERANCE
+        within = 1 + tolerance(bounds)
         scales = bounds.looks_at_cpu and bounds.min_replicas < bounds.max_replicas
         if not scales or busiest < 1 or busiest * 100 / target.value > within:  # below 1 is for `limits` to say
             continue

@@ -24,7 +24,7 @@ from pulumi_kubernetes.autoscaling.v2 import (
 )
 from pulumi_kubernetes.meta.v1 import LabelSelectorArgs
 
-from infra.plan import SCALE_UP_PERCENT, ModelPlan
+from infra.plan import SCALE_UP_PERCENT, ModelPlan, tolerance
 from infra.settings.workloads import Autoscaling
 
 REQUESTS: Final = "tfk8s_model_requests_per_second"
@@ -33,13 +33,11 @@ REQUESTS: Final = "tfk8s_model_requests_per_second"
 _STABILIZATION_SECONDS: Final = 300
 """Down only to the most that was wanted so long, since a lost GPU pod is minutes away."""
 
-_NO_TOLERANCE: Final = "0"
-"""A rollout's surge counts as replicas of the target: within the default tolerance of 10 % it would be kept."""
-
 
 def spec(model: str, version: int, autoscaling: Autoscaling, plan: ModelPlan) -> HorizontalPodAutoscalerSpecArgs:
     """Of the Deployment `<model>-v<version>`."""
-    tolerance = None if autoscaling.targets.requests_per_second is None else _NO_TOLERANCE
+    # The cluster's own where the plan has one; a number here needs a feature gate, see the check `hpa-tolerance`.
+    tolerated = None if tolerance(autoscaling) else "0"
     return HorizontalPodAutoscalerSpecArgs(
         scale_target_ref=CrossVersionObjectReferenceArgs(
             api_version="apps/v1", kind="Deployment", name=f"{model}-v{version}"
@@ -55,7 +53,7 @@ def spec(model: str, version: int, autoscaling: Autoscaling, plan: ModelPlan) ->
                     HPAScalingPolicyArgs(type="Percent", value=SCALE_UP_PERCENT, period_seconds=15),
                     HPAScalingPolicyArgs(type="Pods", value=plan.scale_up_pods, period_seconds=15),
                 ],
-                tolerance=tolerance,
+                tolerance=tolerated,
             ),
             scale_down=HPAScalingRulesArgs(
                 stabilization_window_seconds=_STABILIZATION_SECONDS,
@@ -64,7 +62,7 @@ def spec(model: str, version: int, autoscaling: Autoscaling, plan: ModelPlan) ->
                     HPAScalingPolicyArgs(type="Percent", value=10, period_seconds=60),
                     HPAScalingPolicyArgs(type="Pods", value=1, period_seconds=60),
                 ],
-                tolerance=tolerance,
+                tolerance=tolerated,
             ),
         ),
     )
@@ -74,7 +72,7 @@ def _metrics(model: str, version: int, autoscaling: Autoscaling) -> Iterator[Met
     targets = autoscaling.targets
     if targets.requests_per_second is not None:
         selector = LabelSelectorArgs(match_labels={"model": model, "version": str(version)})
-        each = MetricTargetArgs(type="AverageValue", average_value=_quantity(targets.requests_per_second))
+        each = MetricTargetArgs(type="AverageValue", average_value=quantity(targets.requests_per_second))
         metric = MetricIdentifierArgs(name=REQUESTS, selector=selector)
         yield MetricSpecArgs(type="External", external=ExternalMetricSourceArgs(metric=metric, target=each))
     if autoscaling.looks_at_cpu:
@@ -82,7 +80,7 @@ def _metrics(model: str, version: int, autoscaling: Autoscaling) -> Iterator[Met
         yield MetricSpecArgs(type="Resource", resource=ResourceMetricSourceArgs(name="cpu", target=use))
 
 
-def _quantity(number: float) -> str:
+def quantity(number: float) -> str:
     """A whole number, or in thousandths, which is as exact as the autoscaler computes; it refuses 0."""
     thousandths = max(1, int((Decimal(str(number)) * 1000).to_integral_value(ROUND_HALF_UP)))
     whole, rest = divmod(thousandths, 1000)

@@ -15,7 +15,6 @@ from infra.plan.scaling import (
     SCALE_UP_PERCENT,
     SCALE_UP_PODS,
     SYNC,
-    TOLERANCE,
     ScaleStep,
     ScaleUp,
     capacity,
@@ -23,6 +22,7 @@ from infra.plan.scaling import (
     replicas_for,
     saturation,
     scale_up,
+    tolerance,
 )
 from infra.plan.server import BatchingPlan
 from infra.plan.serving import (
@@ -45,7 +45,6 @@ __all__ = [
     "SCALE_UP_PERCENT",
     "SCALE_UP_PODS",
     "SYNC",
-    "TOLERANCE",
     "Amounts",
     "BatchingPlan",
     "Burn",
@@ -80,6 +79,7 @@ __all__ = [
     "surge_pods",
     "sweep_data_set",
     "sweep_definition",
+    "tolerance",
     "total",
     "waits",
     "without_surge",

@@ -16,7 +16,7 @@ from fractions import Fraction
 from typing import Final
 
 from infra.settings import Duration, ModelSettings
-from infra.settings.workloads import Load
+from infra.settings.workloads import Autoscaling, Load
 
 SYNC: Final = Duration.parse("15s")
 """Between two looks of the autoscaler (kube-controller-manager, --horizontal-pod-autoscaler-sync-period)."""
@@ -29,9 +29,8 @@ SCALE_UP_PERCENT: Final = 900
 SCALE_UP_PODS: Final = 4
 """The autoscaler may add the larger of the two in 15 s: no brake in practice."""
 
-TOLERANCE: Final = Fraction(1, 10)
-"""Nothing is done within it (--horizontal-pod-autoscaler-tolerance). An autoscaler with a target for requests has none:
-a rollout's surge counts as replicas of its target, so within the tolerance it would keep the surge for good."""
+_TOLERANCE: Final = Fraction(1, 10)
+"""Nothing is done within it (--horizontal-pod-autoscaler-tolerance)."""
 
 CREATED_PER_SECOND: Final = 20
 """Pods that kube-controller-manager creates at its default client rate (--kube-api-qps)."""
@@ -137,6 +136,15 @@ def largest_load(load: Load) -> float:
     return max(load.step or 0.0, load.requests_per_second)
 
 
+def tolerance(autoscaling: Autoscaling) -> Fraction:
+    """How far a metric may be off its target, as a share of it, before anything is done.
+
+    An autoscaler with a target for requests has none: a rollout's surge counts as replicas of its target, so within the
+    tolerance it would keep the surge for good.
+    """
+    return _TOLERANCE if autoscaling.targets.requests_per_second is None else Fraction(0)
+
+
 def saturation(model: ModelSettings) -> Fraction:
     """Most CPU a pod can use, as a share of its request."""
     request = Fraction(model.resources.cpu.amount)
@@ -154,7 +162,7 @@ def _for_cpu(model: ModelSettings, load: Load, arriving: Fraction, replicas: int
         return 0
     use = min(saturation(model), arriving / (replicas * Fraction(load.per_replica)))
     ratio = use * 100 / model.autoscaling.targets.cpu.value
-    return replicas if ratio <= 1 + TOLERANCE else math.ceil(replicas * ratio)
+    return replicas if ratio <= 1 + tolerance(model.autoscaling) else math.ceil(replicas * ratio)
 
 
 def _allowed(replicas: int, pods: int) -> int:

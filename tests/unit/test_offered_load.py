@@ -73,6 +73,11 @@ def test_of_two_targets_the_one_that_wants_more_replicas_counts() -> None:
     assert rise(plan(3, 30, requests=30)).capacity_per_replica == 30
 
 
+def test_cpu_beside_requests_has_no_tolerance_either() -> None:
+    # 19 replicas are at 1.05 times the target of 70 %.
+    assert [one.replicas for one in rise(plan(3, 30, requests=37)).steps] == [3, 19, 20]
+
+
 def test_a_fleet_that_may_go_to_zero_is_scaled_by_requests_alone() -> None:
     climb = rise(plan(0, 30, requests=45))
     assert [one.replicas for one in climb.steps] == [3, 16]

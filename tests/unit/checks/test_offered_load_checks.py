@@ -116,3 +116,9 @@ def test_a_step_beyond_the_maximum_names_the_target_that_counts() -> None:
     assert "700 requests/s / targets.requestsPerSecond 30 = 24 replicas > maxReplicas 19" in by_requests.message
     [by_cpu] = errors(*loaded("10m", 19, requestsPerSecond=45))
     assert "700 requests/s / (perReplica 50 x target 70% = 35) = 20 replicas > maxReplicas 19" in by_cpu.message
+
+
+def test_without_a_tolerance_a_target_for_cpu_needs_less_head_room() -> None:
+    busy = ("models.digits.resources", {"cpu": "500m", "memory": "1Gi", "gpu": 1})
+    assert found(*cluster("1.35"), busy, requests(1, cpu="95%")) == ()
+    assert only("head-room", busy, (AUTOSCALING, {"maxReplicas": 3, "targets": {"cpu": "95%"}}))

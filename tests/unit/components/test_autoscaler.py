@@ -4,7 +4,11 @@ import functools
 
 import pytest
 
+from infra.components.autoscaler import quantity
+from infra.plan import ModelPlan, make_plan
+from infra.settings import parse
 from tests.unit.recorder import Recorder, Tree, committed_platform, record_changed, sound_platform
+from tests.unit.words import changed
 
 CLUSTER = ("cluster.kubernetesVersion", "1.37")
 AUTOSCALING = "models.digits.autoscaling"
@@ -50,11 +54,11 @@ def test_an_autoscaler_by_cpu_keeps_its_tolerance() -> None:
 
 
 def test_the_policy_adds_at_once_what_the_stated_step_takes() -> None:
-    bounds = {"minReplicas": 2, "maxReplicas": 30, "targets": {"requestsPerSecond": 10}}
-    quota = {"requests": {"cpu": 99, "memory": "99Gi", "gpu": 99}, "limits": {"cpu": 99, "memory": "99Gi"}}
+    # 100 requests a second at 35 each: from 2 to the 3 that there may be; the 4 of the default are more.
+    assert {"type": "Pods", "value": 4, "periodSeconds": 15} in spec(counting())["behavior"]["scaleUp"]["policies"]
+    wide = {"minReplicas": 2, "maxReplicas": 30, "targets": {"requestsPerSecond": 10}}
     load = ("models.digits.load", {"requestsPerSecond": 50, "step": 250, "perReplica": 25})
-    platform = record_changed(CLUSTER, (AUTOSCALING, bounds), ("tenants.serve.quota", quota), load)
-    assert {"type": "Pods", "value": 23, "periodSeconds": 15} in spec(platform)["behavior"]["scaleUp"]["policies"]
+    assert planned((AUTOSCALING, wide), load).scale_up_pods == 23
 
 
 def test_a_fleet_that_may_go_to_zero_is_told_so_and_has_no_target_for_cpu() -> None:
@@ -65,9 +69,8 @@ def test_a_fleet_that_may_go_to_zero_is_told_so_and_has_no_target_for_cpu() -> N
 
 @pytest.mark.parametrize(("target", "sent"), [(35, "35"), (2.5, "2500m"), (0.0001, "1m")])
 def test_targets_are_quantities_that_the_api_server_takes(target: float, sent: str) -> None:
-    [requests, _] = spec(record_changed(CLUSTER, (AUTOSCALING, bounds_of(target))))["metrics"]
-    assert requests["external"]["target"]["averageValue"] == sent
+    assert quantity(target) == sent
 
 
-def bounds_of(target: float) -> dict[str, object]:
-    return {"minReplicas": 1, "maxReplicas": 3, "targets": {"requestsPerSecond": target}}
+def planned(*changes: tuple[str, object]) -> ModelPlan:
+    return make_plan(parse(changed(*changes)).settings).models["digits"]
