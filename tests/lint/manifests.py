@@ -48,6 +48,11 @@ VARIANTS: Final[Mapping[str, Sequence[tuple[str, object]]]] = {
     "fetch": (
         ("models.digits.tracks.stable", {"version": 9, "fetch": {"url": "https://x.test/m.tgz", "sha256": "a" * 64}}),
     ),
+    "server": (
+        ("models.digits.batching", {"maxBatchSize": 32}),
+        ("models.digits.grpc", {"fromNamespaces": ["serve", "apps"], "tls": {"secret": "digits-tls"}}),
+        ("models.digits.rollout", {"maxSurge": 0, "maxUnavailable": 1}),
+    ),
     "sweep": (
         ("sweeps.rates", {**SWEEP, "gpus": 1, "nodeSelector": {"pool": "a100"}}),
         ("tenants.train.quota", _ROOMY),
