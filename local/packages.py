@@ -52,8 +52,11 @@ BROWSER = (
 )
 """What the end-to-end test of examples/digit-pad draws with; the embedded default itself needs none of it."""
 
+PROMETHEUS = (Package("prometheus", "promtool"),)
+"""What the end-to-end test of the alerts judges them with."""
+
 _PATH = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
-_SERVICES = ("containerd", "docker-registry", "etcd")
+_SERVICES = ("containerd", "docker-registry", "etcd", "prometheus")
 """Services of these packages; the cluster runs the same programs itself."""
 _POLICY = Path("/usr/sbin/policy-rc.d")
 _POLICY_TEXT = "#!/bin/sh\n# Temporary, by tfk8s: the packages that it installs start no services.\nexit 101\n"

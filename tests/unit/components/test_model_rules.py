@@ -1,11 +1,7 @@
-"""Rates, alerts and the series of autoscalers: their arithmetic here, their meaning by promtool where there is one."""
+"""Rates, alerts and the series of autoscalers: their arithmetic here, their meaning in tests/e2e/test_0_alerts.py."""
 
-import json
-import shutil
-import subprocess
 from collections.abc import Mapping
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,7 +14,6 @@ from infra.settings.monitoring import MonitoringSettings
 from infra.settings.units import Objective
 from tests.unit.words import changed
 
-PROMTOOL = shutil.which("promtool")
 TRAEFIK = {"traefik": {"namespace": "traefik", "service": "metrics", "port": 9100}}
 ISTIO = {"istio": {"namespace": "istio-system", "service": "gateway", "port": 15020}}
 
@@ -128,126 +123,3 @@ def test_what_is_counted_shows_within_the_lag_that_the_plan_has() -> None:
     scraped = configuration(["serve"], settings.gateway, "rules.yml")["scrape_configs"][-1]
     spent = [Duration.parse(group["interval"]), Duration.parse(scraped["scrape_interval"]), Duration.parse("20s")]
     assert sum(one.seconds for one in spent) <= METRIC_LAG.seconds
-
-
-@pytest.mark.skipif(PROMTOOL is None, reason="promtool of Debian's package prometheus is not installed")
-def test_promtool_takes_configuration_and_rules_and_the_alerts_go_off_when_they_should(tmp_path: Path) -> None:
-    settings = parse(
-        changed(
-            ("models.digits.autoscaling", {"maxReplicas": 3, "targets": {"requestsPerSecond": 35}}),
-            ("monitoring", {"gateway": TRAEFIK, "objectives": {"latency": "1s"}}),
-        )
-    ).settings
-    assert settings.monitoring is not None
-    made = {"groups": groups(settings.models, settings.monitoring)}
-    (tmp_path / "rules.yml").write_text(json.dumps(made))
-    asked = configuration(["serve"], settings.monitoring.gateway, "rules.yml")
-    # Debian's is built without Kubernetes.
-    del asked["scrape_configs"][0]["kubernetes_sd_configs"]
-    (tmp_path / "prometheus.yml").write_text(json.dumps(asked))
-    (tmp_path / "test.yml").write_text(json.dumps(PLAYED))
-    for command in (["check", "config", "prometheus.yml"], ["test", "rules", "test.yml"]):
-        done = subprocess.run(
-            [str(PROMTOOL), *command], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=30
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-
-
-SERVER = 'tensorflow_serving_request_count{namespace="serve", model="digits", version="3", pod="a", status="%s"}'
-VERSION = {"namespace": "serve", "model": "digits", "version": "3"}
-SELECTOR = 'namespace="serve", model="digits", version="3"'
-IN_TRAEFIK = (
-    "httproute-serve-digits-gw-serve-traefik-ep-web-0-62cb7d4dda775a6ff3ba-svc-serve-digits-%s-0@kubernetesgateway"
-)
-"""As Traefik 3.7.15 says it."""
-
-COUNTED = f'traefik_service_requests_total{{service="{IN_TRAEFIK}", code="200", pod="%s"}}'
-BURNING = [
-    {
-        "exp_labels": {**VERSION, "severity": severity, "window": window},
-        "exp_annotations": {
-            "summary": f"digits-v3 fails {rate} times as often as 99.9% allows",
-            "description": f"In the last {window}, and still in the last {short}, 25% of its requests failed.",
-        },
-    }
-    for severity, window, short, rate in (
-        ("page", "1h", "5m", "14.4"),
-        ("page", "6h", "30m", "6"),
-        ("ticket", "24h", "2h", "3"),
-        ("ticket", "72h", "6h", "1"),
-    )
-]
-"""All of them: what there is of a window counts, and a server that is new has failed so often from the start."""
-PLAYED: Mapping[str, Any] = {
-    "rule_files": ["rules.yml"],
-    "evaluation_interval": "1m",
-    "tests": [
-        {
-            "name": "a quarter of the requests fail",
-            "interval": "1m",
-            "input_series": [
-                {"series": SERVER % "OK", "values": "0+75x90"},
-                {"series": SERVER % "INTERNAL", "values": "0+25x90"},
-            ],
-            "promql_expr_test": [
-                {
-                    "expr": "model:request_errors:ratio_rate5m",
-                    "eval_time": "80m",
-                    "exp_samples": [
-                        {
-                            "labels": f"model:request_errors:ratio_rate5m{{{SELECTOR}}}",
-                            "value": 0.25,
-                        }
-                    ],
-                }
-            ],
-            "alert_rule_test": [{"alertname": "ModelErrorBudgetBurn", "eval_time": "80m", "exp_alerts": BURNING}],
-        },
-        {
-            "name": "half of the requests are wrong by the caller's fault: nothing",
-            "interval": "1m",
-            "input_series": [
-                {"series": SERVER % "OK", "values": "0+50x90"},
-                {"series": SERVER % "INVALID_ARGUMENT", "values": "0+50x90"},
-                {"series": 'up{job="models", namespace="serve", model="digits", version="3"}', "values": "1x90"},
-            ],
-            "alert_rule_test": [
-                {"alertname": "ModelErrorBudgetBurn", "eval_time": "80m", "exp_alerts": []},
-                {"alertname": "ModelWithoutServers", "eval_time": "80m", "exp_alerts": []},
-            ],
-        },
-        {
-            "name": "requests at two gateways add up; a counter that stands still is 0, and none at all is unknown",
-            "interval": "5s",
-            "input_series": [
-                {"series": COUNTED % ("v3", "a"), "values": "0+50x12 600x60"},
-                {"series": COUNTED % ("v33", "a"), "values": "0+500x72"},
-                {"series": COUNTED % ("v3", "b"), "values": "0+100x12 1200x60"},
-            ],
-            "promql_expr_test": [
-                {
-                    "expr": "tfk8s_model_requests_per_second",
-                    "eval_time": "1m",
-                    "exp_samples": [
-                        {
-                            "labels": f"tfk8s_model_requests_per_second{{{SELECTOR}}}",
-                            "value": 30,
-                        }
-                    ],
-                },
-                {
-                    "expr": "tfk8s_model_requests_per_second",
-                    "eval_time": "3m",
-                    "exp_samples": [
-                        {
-                            "labels": f"tfk8s_model_requests_per_second{{{SELECTOR}}}",
-                            "value": 0,
-                        }
-                    ],
-                },
-                {"expr": "tfk8s_model_requests_per_second", "eval_time": "20m", "exp_samples": []},
-            ],
-        },
-    ],
-}
-"""Series as they would be scraped, and what has to follow."""
