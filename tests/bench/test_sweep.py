@@ -3,9 +3,7 @@
 Takes about five minutes. `tests/e2e/test_9_sweep.py` has four trials, and kills one pod of a Job that stays.
 """
 
-import os
 import re
-import signal
 import statistics
 import threading
 import time
@@ -14,7 +12,7 @@ from collections import Counter
 from contract.sweep_result import RESULT, SweepResult
 from local.cluster import credentials
 from local.cluster.api import connect
-from tests.e2e.platform import Done, Platform, first_process, until
+from tests.e2e.platform import Done, Platform, first_process, kill, until
 from tests.e2e.sweeps import PARALLELISM, ClusterSweep
 from training.sweep_journal import slot_of
 
@@ -45,10 +43,11 @@ def done() -> dict[int, int]:
     return {trial.number: slot_of(trial) for trial in SWEEP.attempts() if trial.state.is_finished()}
 
 
-def kill(platform: Platform) -> None:
+def kill_all(platform: Platform) -> None:
     """Every trial that runs, and the Job before it can start them again."""
     for slot in running():
-        os.kill(first_process(f"TFK8S_SWEEP={SWEEP.name}", f"JOB_COMPLETION_INDEX={slot}"), signal.SIGKILL)
+        if process := first_process(f"TFK8S_SWEEP={SWEEP.name}", f"JOB_COMPLETION_INDEX={slot}"):
+            kill(process)
     with connect(credentials.ADMIN) as client:
         client.delete(JOB, params={"propagationPolicy": "Background"}).raise_for_status()
     until("its pods are gone", 60, lambda: not any(pod.startswith(PODS) for pod in platform.pods()))

@@ -172,6 +172,12 @@ def idle_container(name: str, amounts: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
+def kill(process: int, number: signal.Signals = signal.SIGKILL) -> None:
+    """Sends a signal to one process. There must be one: 0 would be this process and all of its group."""
+    assert process > 0, "no such process"
+    os.kill(process, number)
+
+
 def first_process(*variables: str) -> int:
     """This machine's id of the first process of a container with these `NAME=value`; 0 while there is none."""
     wanted = {variable.encode() for variable in variables}
