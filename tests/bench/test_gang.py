@@ -18,7 +18,7 @@ from local.cluster import credentials
 from local.cluster.api import connect
 from tests.e2e.gang import polled
 from tests.e2e.gang_on_cluster import ClusterGang, Recovery
-from tests.e2e.platform import Platform, kill, until
+from tests.e2e.platform import Platform, signal_one, until
 
 EVERY = 50
 """Steps between two checkpoints."""
@@ -108,7 +108,7 @@ def test_ten_kills_at_random_moments_end_a_run_as_if_there_had_been_none(platfor
             kill = signal_all(signal.SIGKILL, lambda process=process, index=index: [process(index)])
             recoveries.append(gang.disturb(f"worker {index}'s {name} killed", kill, 400))
         gang.wait_for_phase("publishing", 120)
-        kill(gang.first_process(0))
+        signal_one(gang.first_process(0))
         version = gang.wait_for_end(400)
     for recovery in recoveries:
         print(recovery)

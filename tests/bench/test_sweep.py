@@ -12,7 +12,7 @@ from collections import Counter
 from contract.sweep_result import RESULT, SweepResult
 from local.cluster import credentials
 from local.cluster.api import connect
-from tests.e2e.platform import Done, Platform, first_process, kill, until
+from tests.e2e.platform import Done, Platform, first_process, signal_one, until
 from tests.e2e.sweeps import PARALLELISM, ClusterSweep
 from training.sweep_journal import slot_of
 
@@ -47,7 +47,7 @@ def kill_all(platform: Platform) -> None:
     """Every trial that runs, and the Job before it can start them again."""
     for slot in running():
         if process := first_process(f"TFK8S_SWEEP={SWEEP.name}", f"JOB_COMPLETION_INDEX={slot}"):
-            kill(process)
+            signal_one(process)
     with connect(credentials.ADMIN) as client:
         client.delete(JOB, params={"propagationPolicy": "Background"}).raise_for_status()
     until("its pods are gone", 60, lambda: not any(pod.startswith(PODS) for pod in platform.pods()))
@@ -60,7 +60,7 @@ def test_a_sweep_of_24_trials_killed_halfway_and_resumed(platform: Platform) -> 
     up.start()
     try:
         until("half of the sweep", 600, lambda: len(done()) >= TRIALS // 2 and len(running()) > 0)
-        kill(platform)
+        kill_all(platform)
     finally:
         up.join()
     assert ended[0].status != 0

@@ -172,7 +172,7 @@ def idle_container(name: str, amounts: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def kill(process: int, number: signal.Signals = signal.SIGKILL) -> None:
+def signal_one(process: int, number: signal.Signals = signal.SIGKILL) -> None:
     """Sends a signal to one process. There must be one: 0 would be this process and all of its group."""
     assert process > 0, "no such process"
     os.kill(process, number)

@@ -8,7 +8,7 @@ import pytest
 
 from local import paths
 from tests.e2e.gang_on_cluster import ClusterGang
-from tests.e2e.platform import Platform, kill
+from tests.e2e.platform import Platform, signal_one
 
 EVERY = 50
 """Steps between two checkpoints."""
@@ -26,9 +26,9 @@ def running(platform: Platform) -> None:
 def test_two_workers_end_by_themselves_whichever_container_is_killed(platform: Platform) -> None:
     with ClusterGang(platform, 6, {"epochs": 40, "checkpointSteps": EVERY}) as gang:
         gang.wait_for_step(EVERY + 10, 90)
-        recoveries = [gang.disturb("worker 1's container killed", lambda: kill(gang.first_process(1)))]
+        recoveries = [gang.disturb("worker 1's container killed", lambda: signal_one(gang.first_process(1)))]
         gang.wait_for_step(recoveries[0].resumed + EVERY + 10)
-        recoveries += [gang.disturb("the chief's container killed", lambda: kill(gang.first_process(0)))]
+        recoveries += [gang.disturb("the chief's container killed", lambda: signal_one(gang.first_process(0)))]
         version = gang.wait_for_end()
     assert version.metrics["testAccuracy"] >= 0.95
     assert version.definition.workers == 2

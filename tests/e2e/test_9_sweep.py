@@ -12,7 +12,7 @@ import pytest
 from contract.sweep_result import RESULT, SweepResult
 from infra.reader import read_outputs
 from local import paths
-from tests.e2e.platform import Done, Platform, first_process, kill, until
+from tests.e2e.platform import Done, Platform, first_process, signal_one, until
 from tests.e2e.sweeps import ClusterSweep
 from training.sweep_journal import parameters_of, slot_of
 
@@ -49,7 +49,7 @@ def test_a_sweep_whose_pod_is_killed_ends_by_itself_and_its_best_arguments_are_a
         until("a trial is halfway", 90, lambda: halfway() is not None or not up.is_alive())
         killed = halfway()
         assert killed is not None, "the sweep ended before it could be disturbed"
-        kill(first_process(f"TFK8S_SWEEP={SWEEP.name}", f"JOB_COMPLETION_INDEX={killed}"))
+        signal_one(first_process(f"TFK8S_SWEEP={SWEEP.name}", f"JOB_COMPLETION_INDEX={killed}"))
     finally:
         up.join()
     [ended] = done

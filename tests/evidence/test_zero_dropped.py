@@ -16,7 +16,7 @@ import pytest
 from local import paths
 from local.cluster import credentials
 from local.cluster.api import connect
-from tests.e2e.platform import Platform, kill, make, until, words
+from tests.e2e.platform import Platform, make, signal_one, until, words
 from tests.evidence.load import Answer, Load, probabilities
 from tests.evidence.report import Control, Event, write
 
@@ -270,7 +270,7 @@ def test_a_restart_of_the_gateway_itself(
 ) -> None:
     with Load(tmp_path, "gateway", CONTROL_RATE, expected) as load:
         time.sleep(5)
-        kill(gateway_process(), signal.SIGTERM)
+        signal_one(gateway_process(), signal.SIGTERM)
         time.sleep(20)
     RESULTS["gateway"] = load.answers
     assert load.answers[-1].failure is None, "it answers again"
