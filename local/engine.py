@@ -9,10 +9,14 @@ import re
 import runpy
 import secrets
 import shutil
+import signal
 import sys
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 from typing import Any, cast
 
 from pulumi import automation
@@ -74,7 +78,8 @@ def up(stack_name: str, pulumi: Path, progress: Progress) -> Deployed:
     try:
         stack.preview(on_event=watched.on_event, suppress_progress=True, suppress_outputs=True, color="never")
         watched = Watched(progress)
-        result = stack.up(on_event=watched.on_event, suppress_progress=True, suppress_outputs=True, color="never")
+        with _interrupts_left_to_the_engine():
+            result = stack.up(on_event=watched.on_event, suppress_progress=True, suppress_outputs=True, color="never")
     except automation.CommandError as error:
         failure = watched.failure() or _last_lines(str(error))
         if "already exists" in failure:
@@ -90,6 +95,37 @@ def up(stack_name: str, pulumi: Path, progress: Progress) -> Deployed:
         },
         warnings=tuple(watched.warnings),
     )
+
+
+@contextmanager
+def _interrupts_left_to_the_engine() -> Generator[None]:
+    """Let Ctrl-C, which reaches the engine too, end it its own way: no new step, and the begun ones in its state.
+
+    The Automation API runs it by `subprocess.run`, which kills it a quarter of a second after an interrupt of this
+    process; what it was creating would then be in no state. A second Ctrl-C makes the engine end at once.
+
+    Raises:
+        KeyboardInterrupt: At the end of the block, if there was one.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    if before is signal.SIG_IGN:  # of a background job; the engine ignores it too
+        yield
+        return
+    interrupted = threading.Event()
+
+    def note(_number: int, _frame: FrameType | None) -> None:
+        interrupted.set()
+
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield
+    except automation.CommandError:
+        if not interrupted.is_set():
+            raise
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if interrupted.is_set():
+        raise KeyboardInterrupt
 
 
 def planned(stack: automation.Stack) -> Mapping[str, str]:

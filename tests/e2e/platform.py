@@ -5,8 +5,8 @@ import re
 import signal
 import subprocess
 import time
-from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -73,6 +73,17 @@ class Platform:
         """`make up`, with the `tfk8s:` keys of this configuration in place of the committed ones."""
         return make("up") if config is None else make("up", self._overriding(config))
 
+    def interrupted_up(self, config: Mapping[str, Any], condition: Callable[[], bool]) -> None:
+        """`make up` with this configuration until the condition holds, then Ctrl-C. Returns when the engine is gone."""
+        # A shell without job control starts what runs in the background, such as a whole CI, with SIGINT ignored.
+        command = ["env", "--default-signal=INT", "make", "--no-print-directory", "up"]
+        environment = {**os.environ, **self._overriding(config)}
+        running = subprocess.Popen(command, cwd=paths.ROOT, env=environment, process_group=0)
+        until("there is something to interrupt", 60, condition)
+        os.killpg(running.pid, signal.SIGINT)
+        assert running.wait(timeout=60) != 0
+        until("the engine has ended", 60, lambda: not _engines())
+
     def _overriding(self, config: Mapping[str, Any]) -> dict[str, str]:
         ours = {key: value for key, value in config.items() if key.startswith("tfk8s:")}
         _YAML.dump({"config": ours}, self._overrides)
@@ -124,6 +135,17 @@ class Platform:
             answer = client.get(f"/api/v1/namespaces/ml/pods/{pod}/log", params={"previous": str(previous).lower()})
             answer.raise_for_status()
             return answer.text
+
+
+def _engines() -> list[str]:
+    """Processes of this checkout's engine."""
+    command = str(paths.LOCAL / "engine").encode()
+    found = list[str]()
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if (process / "cmdline").read_bytes().startswith(command):
+                found.append(process.name)
+    return found
 
 
 def until(what: str, seconds: float, condition: Any) -> None:

@@ -119,6 +119,25 @@ def backends(platform: Platform) -> dict[str, int]:
     return {one["name"]: one["weight"] for one in platform.get(ROUTE)["spec"]["rules"][-1]["backendRefs"]}
 
 
+def test_an_interrupted_step_has_touched_no_weight_and_is_taken_back_by_up(platform: Platform) -> None:
+    assert platform.up(served(1)).status == 0
+    stable = platform.serving_pods()
+    deployments = "/apis/apps/v1/namespaces/ml/deployments"
+
+    def starting() -> bool:
+        return "digits-v2" in {one["metadata"]["name"] for one in platform.get(deployments)["items"]}
+
+    platform.interrupted_up(served(1, canary=2, weight=50), starting)
+    assert starting()
+    assert backends(platform) == {"digits-v1": 100}
+    assert answering(200) == {"1": 200}
+
+    assert platform.up(served(1)).status == 0
+    assert not starting()
+    assert backends(platform) == {"digits-v1": 100}
+    until("the incoming pods are gone", 60, lambda: platform.serving_pods() == stable)
+
+
 def test_an_incoming_version_runs_and_gets_no_request_but_those_that_ask_for_it(platform: Platform) -> None:
     up = platform.up(served(1, canary=2))
     assert up.status == 0, up.text
