@@ -20,7 +20,7 @@ from tests.e2e.platform import Platform, make, signal_one, until, words
 from tests.evidence.load import Answer, Load, probabilities
 from tests.evidence.report import Control, Event, write
 
-RATE, CONTROL_RATE = 100, 50
+RATE, CONTROL_RATE = 150, 50
 REQUESTS: Final = 100_000
 DEPLOYMENTS = "/apis/apps/v1/namespaces/ml/deployments"
 PODS = "/api/v1/namespaces/ml/pods"
