@@ -47,6 +47,10 @@ class Control:
     name: str
     answers: Sequence[Answer]
 
+    def row(self) -> str:
+        """Of the page's table."""
+        return f"| {self.name} | {len(self.answers):,} | {_failed(self.answers)} | {_why(self.answers)} |"
+
 
 def quantile(seconds: Sequence[float], share: float) -> float:
     """The time that this share of the answers stays below."""
@@ -72,9 +76,7 @@ def write(
         "requests": f"{len(answers):,}",
         "rate": f"{rate:.0f}",
         "events": "\n".join(_row(kind, answers, events) for kind in dict.fromkeys(event.kind for event in events)),
-        "controls": "\n".join(
-            f"| {one.name} | {len(one.answers):,} | {_failed(one.answers)} | {_why(one.answers)} |" for one in controls
-        ),
+        "controls": "\n".join(control.row() for control in controls),
         "control_rate": control_rate,
         "gateway_failed": _failed(gateway),
         "gateway_requests": f"{len(gateway):,}",
