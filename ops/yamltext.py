@@ -84,8 +84,8 @@ def words_of(text: str) -> MutableMapping[str, object]:
     try:
         words = cast("object", _yaml().load(text))  # pyright: ignore[reportUnknownMemberType] - ruamel.yaml is untyped
     except MarkedYAMLError as error:
-        mark = cast("_Mark | None", error.problem_mark)  # pyright: ignore[reportUnknownMemberType] - as above
-        reason = cast("str | None", error.problem)  # pyright: ignore[reportUnknownMemberType] - as above
+        mark = cast("_Mark | None", error.problem_mark)  # pyright: ignore[reportUnknownMemberType] - untyped
+        reason = cast("str | None", error.problem)  # pyright: ignore[reportUnknownMemberType] - untyped
         place = f":{mark.line + 1}:{mark.column + 1}" if mark is not None else ""
         raise YamlError(place, reason or "it cannot be read") from None
     if not isinstance(words, MutableMapping):
@@ -95,7 +95,7 @@ def words_of(text: str) -> MutableMapping[str, object]:
 
 def span_of(text: str, keys: KeyPath) -> Span | None:
     """Where the scalar at a key path stands; None where there is none, or something else."""
-    node = cast("object", _yaml().compose(text))  # pyright: ignore[reportUnknownMemberType] - as above
+    node = cast("object", _yaml().compose(text))  # pyright: ignore[reportUnknownMemberType] - untyped
     indent: int | None = None
     for key in keys:
         mapping = cast("_Node", node)
@@ -113,7 +113,7 @@ def span_of(text: str, keys: KeyPath) -> Span | None:
 
 def pair_of(text: str, keys: KeyPath) -> Pair | None:
     """Where the last key of a path stands with its value; None where there is none."""
-    node = cast("object", _yaml().compose(text))  # pyright: ignore[reportUnknownMemberType] - as above
+    node = cast("object", _yaml().compose(text))  # pyright: ignore[reportUnknownMemberType] - untyped
     found: Pair | None = None
     for key in keys:
         pairs = cast("list[tuple[_Node, _Node]]", cast("_Node", node).value) if isinstance(node, MappingNode) else []

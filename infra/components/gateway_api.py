@@ -10,42 +10,26 @@ from typing import Any, Final, Literal, cast
 import pulumi
 from pulumi_kubernetes.apiextensions import CustomResource
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
-from pydantic import BaseModel, ConfigDict, Field
-from pydantic.alias_generators import to_camel
+from pydantic import Field
+
+from infra.components.fields import Fields
 
 API_VERSION: Final = "gateway.networking.k8s.io/v1"
 
 
-class _Fields(BaseModel):
-    """A part of an object: frozen, strict, unknown fields refused, camelCase when written."""
-
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        strict=True,
-        alias_generator=to_camel,
-        validate_by_name=True,
-        validate_by_alias=False,
-    )
-
-    def written(self) -> dict[str, object]:
-        """As it goes to the API server, without what is not given."""
-        return self.model_dump(by_alias=True, exclude_none=True)
-
-
-class RouteNamespaces(_Fields):
+class RouteNamespaces(Fields):
     """Whose routes a listener takes."""
 
     from_: Literal["Same"] = Field(serialization_alias="from")
 
 
-class AllowedRoutes(_Fields):
+class AllowedRoutes(Fields):
     """Routes that a listener takes."""
 
     namespaces: RouteNamespaces
 
 
-class Listener(_Fields):
+class Listener(Fields):
     """A port of a gateway."""
 
     name: str
@@ -54,28 +38,28 @@ class Listener(_Fields):
     allowed_routes: AllowedRoutes
 
 
-class GatewaySpec(_Fields):
+class GatewaySpec(Fields):
     """What an implementation, named by the class, is to listen on."""
 
     gateway_class_name: str
     listeners: tuple[Listener, ...]
 
 
-class ParentReference(_Fields):
+class ParentReference(Fields):
     """The Gateway that a route belongs to; in the route's own namespace where none is given."""
 
     name: str
     namespace: str | None = None
 
 
-class PathMatch(_Fields):
+class PathMatch(Fields):
     """A request's path."""
 
     type: Literal["Exact"]
     value: str
 
 
-class HeaderMatch(_Fields):
+class HeaderMatch(Fields):
     """A request's header."""
 
     type: Literal["Exact"]
@@ -83,14 +67,14 @@ class HeaderMatch(_Fields):
     value: str
 
 
-class RouteMatch(_Fields):
+class RouteMatch(Fields):
     """Requests for which all of this holds."""
 
     path: PathMatch
     headers: tuple[HeaderMatch, ...] | None = None
 
 
-class ServiceReference(_Fields):
+class ServiceReference(Fields):
     """A Service in the route's namespace."""
 
     name: str
@@ -103,26 +87,26 @@ class BackendRef(ServiceReference):
     weight: int
 
 
-class RequestMirror(_Fields):
+class RequestMirror(Fields):
     """Copies of requests, whose answers are dropped."""
 
     backend_ref: ServiceReference
 
 
-class RouteFilter(_Fields):
+class RouteFilter(Fields):
     """What is done with a request besides."""
 
     type: Literal["RequestMirror"]
     request_mirror: RequestMirror
 
 
-class RouteTimeouts(_Fields):
+class RouteTimeouts(Fields):
     """After which the gateway answers for itself (504)."""
 
     request: str
 
 
-class RouteRule(_Fields):
+class RouteRule(Fields):
     """What happens to the requests of any of these matches."""
 
     matches: tuple[RouteMatch, ...]
@@ -131,7 +115,7 @@ class RouteRule(_Fields):
     timeouts: RouteTimeouts | None = None
 
 
-class HTTPRouteSpec(_Fields):
+class HTTPRouteSpec(Fields):
     """Where requests go. Of several rules the one with the most specific match counts: more headers before fewer."""
 
     parent_refs: tuple[ParentReference, ...]

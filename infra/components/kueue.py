@@ -10,36 +10,19 @@ from typing import Final, Literal
 import pulumi
 from pulumi_kubernetes.apiextensions import CustomResource
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
-from pydantic import BaseModel, ConfigDict
-from pydantic.alias_generators import to_camel
+
+from infra.components.fields import Fields
 
 API_VERSION: Final = "kueue.x-k8s.io/v1beta2"
 
 
-class _Fields(BaseModel):
-    """A part of an object: frozen, strict, unknown fields refused, camelCase when written."""
-
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        strict=True,
-        alias_generator=to_camel,
-        validate_by_name=True,
-        validate_by_alias=False,
-    )
-
-    def written(self) -> dict[str, object]:
-        """As it goes to the API server, without what is not given."""
-        return self.model_dump(by_alias=True, exclude_none=True)
-
-
-class ResourceFlavorSpec(_Fields):
+class ResourceFlavorSpec(Fields):
     """A kind of nodes."""
 
     node_labels: Mapping[str, str]
 
 
-class ResourceQuota(_Fields):
+class ResourceQuota(Fields):
     """How much of a resource a queue has, may borrow and lends; quantities as Kubernetes writes them."""
 
     name: str
@@ -48,14 +31,14 @@ class ResourceQuota(_Fields):
     lending_limit: str
 
 
-class FlavorQuotas(_Fields):
+class FlavorQuotas(Fields):
     """Quotas on one kind of nodes."""
 
     name: str
     resources: tuple[ResourceQuota, ...]
 
 
-class ResourceGroup(_Fields):
+class ResourceGroup(Fields):
     """Resources that come from the same nodes."""
 
     covered_resources: tuple[str, ...]
@@ -64,19 +47,19 @@ class ResourceGroup(_Fields):
     flavors: tuple[FlavorQuotas, ...]
 
 
-class NamespaceSelector(_Fields):
+class NamespaceSelector(Fields):
     """Namespaces whose LocalQueues may use the queue."""
 
     match_labels: Mapping[str, str]
 
 
-class BorrowWithinCohort(_Fields):
+class BorrowWithinCohort(Fields):
     """Whom a borrowing Job may stop."""
 
     policy: Literal["Never", "LowerPriority"]
 
 
-class ClusterQueuePreemption(_Fields):
+class ClusterQueuePreemption(Fields):
     """Whom a waiting Job may stop."""
 
     reclaim_within_cohort: Literal["Never", "LowerPriority", "Any"]
@@ -84,7 +67,7 @@ class ClusterQueuePreemption(_Fields):
     within_cluster_queue: Literal["Never", "LowerPriority", "LowerOrNewerEqualPriority"]
 
 
-class ClusterQueueSpec(_Fields):
+class ClusterQueueSpec(Fields):
     """A tenant's share of a cohort."""
 
     cohort_name: str
@@ -94,13 +77,13 @@ class ClusterQueueSpec(_Fields):
     resource_groups: tuple[ResourceGroup, ...]
 
 
-class LocalQueueSpec(_Fields):
+class LocalQueueSpec(Fields):
     """A name for a ClusterQueue inside a namespace."""
 
     cluster_queue: str
 
 
-_KINDS: Final[Mapping[type[_Fields], str]] = {
+_KINDS: Final[Mapping[type[Fields], str]] = {
     ResourceFlavorSpec: "ResourceFlavor",
     ClusterQueueSpec: "ClusterQueue",
     LocalQueueSpec: "LocalQueue",

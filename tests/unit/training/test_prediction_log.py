@@ -33,7 +33,7 @@ def prediction_log() -> Any:
                 field.label = _Field.LABEL_REPEATED
     pool = descriptor_pool.DescriptorPool()
     pool.Add(file)  # pyright: ignore[reportUnknownMemberType] - protobuf's stubs leave it untyped
-    return message_factory.GetMessageClass(pool.FindMessageTypeByName("read.PredictionLog"))  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType] - the same
+    return message_factory.GetMessageClass(pool.FindMessageTypeByName("read.PredictionLog"))  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType] - protobuf ships no types
 
 
 @pytest.mark.parametrize("size", [1, 127, 128, 20_000])
