@@ -12,9 +12,8 @@ from typing import Any, Final, cast
 from ruamel.yaml import YAML
 
 from infra.components import model_rules, scrape
-from infra.components.autoscaler import REQUESTS
 from infra.settings import Duration, MonitoringSettings
-from infra.settings.monitoring import Objectives
+from infra.settings.monitoring import REQUESTS, Objectives
 from ops.stackfile import ROOT
 
 DIRECTORY: Final = ROOT / "examples" / "monitoring"

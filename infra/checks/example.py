@@ -14,6 +14,17 @@ Words = dict[str, object]
 DIGEST: Final = "sha256:" + "a1" * 32
 UID: Final = "3f0c2a9e-8a54-4a39-9d56-0d2f6d2b7c11"
 
+PROMETHEUS: Final[Change] = ("images.prometheus", {"ref": f"quay.io/prometheus/prometheus:v3.5.0@{DIGEST}"})
+GATEWAY: Final = {"gateway": {"className": "traefik", "fromNamespaces": ["traefik"]}}
+
+COUNTED: Final[tuple[Change, ...]] = (
+    PROMETHEUS,
+    ("models.digits.expose", GATEWAY),
+    ("monitoring.gateway", {"traefik": {"namespace": "traefik", "service": "metrics", "port": 9100}}),
+    ("monitoring.fromNamespaces", ["prometheus-adapter"]),
+)
+"""What a target for requests per second needs besides."""
+
 _STACK: Final = Template("""
 cluster: {context: test, kubeSystemUid: $UID}
 images:

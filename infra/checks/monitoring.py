@@ -8,6 +8,7 @@ from infra.checks.report import error, warning
 from infra.finding import Finding
 from infra.plan import Plan, burns
 from infra.settings import Settings
+from infra.settings.monitoring import NAMESPACE, REQUESTS
 from infra.settings.reference import Reference
 
 _OLDEST: Final = 3
@@ -15,6 +16,8 @@ _OLDEST: Final = 3
 
 _ALL: Final = 100
 """Percent."""
+
+_BLIND: Final = "without it the autoscaler never follows the requests, and takes no replica away"
 
 
 def prometheus_is_given(settings: Settings, plan: Plan, today: date) -> Iterator[Finding]:
@@ -67,15 +70,44 @@ def objectives_can_be_missed(settings: Settings, plan: Plan, today: date) -> Ite
 
 
 def requests_are_counted(settings: Settings, plan: Plan, today: date) -> Iterator[Finding]:
-    """An autoscaler that counts requests has somebody who counts them."""
-    monitoring = settings.monitoring
-    for name, model in settings.models.items():
-        counts = model.autoscaling.targets.requests_per_second is not None
-        if counts and monitoring is not None and monitoring.gateway is None:
-            yield warning(
+    """An autoscaler that counts requests has somebody who counts them, and may ask for the number."""
+    counting = {
+        name: model
+        for name, model in settings.models.items()
+        if model.autoscaling.targets.requests_per_second is not None
+    }
+    if not counting:
+        return
+    monitoring, blind = settings.monitoring, f"for {' and '.join(f'models.{name}' for name in counting)}: {_BLIND}"
+    if monitoring is None:
+        first = next(iter(counting))
+        yield warning(
+            "requests-counted",
+            ("models", first, "autoscaling", "targets", "requestsPerSecond"),
+            f"there is no monitoring here, so another Prometheus must record {REQUESTS} {blind}",
+            "nothing, if it does; otherwise add monitoring with its gateway and fromNamespaces (docs/scaling.md)",
+        )
+        return
+    if monitoring.gateway is None:
+        yield error(
+            "requests-counted",
+            ("monitoring", "gateway"),
+            f"missing: nobody records {REQUESTS} {blind}",
+            "name the gateway; where another Prometheus records the metric, waive this check",
+        )
+        return
+    if not monitoring.from_namespaces:
+        yield error(
+            "requests-counted",
+            ("monitoring", "fromNamespaces"),
+            f"empty: no pod outside {NAMESPACE} may ask Prometheus, so no adapter can serve {REQUESTS} {blind}",
+            "name the namespace in which the adapter runs, such as prometheus-adapter",
+        )
+    for name, model in counting.items():
+        if model.expose.gateway is None:
+            yield error(
                 "requests-counted",
-                ("monitoring", "gateway"),
-                f"missing: nothing here makes tfk8s_model_requests_per_second for models.{name}, whose autoscaler "
-                "never takes replicas away without it",
-                "name the gateway, or have another Prometheus count (docs/scaling.md)",
+                ("models", name, "expose"),
+                f"requests of {name} come past the gateway that monitoring.gateway counts at: {_BLIND}",
+                "expose it by the gateway, or scale it by targets.cpu alone",
             )

@@ -9,7 +9,7 @@ from infra.checks.capacity import limits_cover_requests, quota_covers_worst_case
 from infra.checks.check import Change, Check
 from infra.checks.cluster import cluster_has_an_identity
 from infra.checks.drain import drain_fits
-from infra.checks.example import DIGEST
+from infra.checks.example import COUNTED, DIGEST, GATEWAY, PROMETHEUS
 from infra.checks.exposure import source_ranges_are_networks
 from infra.checks.gateway import gateways_can_mirror, gateways_may_call, tracks_have_a_gateway
 from infra.checks.gpu import device_plugin_is_given, gpus_are_declared, gpus_are_shared_soundly, shares_fit_the_memory
@@ -67,7 +67,6 @@ _OTHER_MODEL: Final = {
     "tracks": {"stable": {"version": 1, "fetch": {"url": "https://example.org/m.tar.gz", "sha256": "0" * 64}}},
     "autoscaling": {"maxReplicas": 1},
 }
-_GATEWAY: Final = {"gateway": {"className": "traefik", "fromNamespaces": ["traefik"]}}
 _OTHER_JOB: Final = {"tenant": "serve", "version": 2026013112000012, "resources": {"cpu": 1, "memory": "1Gi"}}
 
 _SWEEP: Final = {
@@ -77,9 +76,6 @@ _SWEEP: Final = {
     "space": {"learningRate": {"type": "float", "low": 0.0001, "high": 0.01, "log": True}},
     "resources": {"cpu": 1, "memory": "1Gi"},
 }
-
-
-_PROMETHEUS: Final = ("images.prometheus", {"ref": f"quay.io/prometheus/prometheus:v3.5.0@{DIGEST}"})
 
 
 def _pooled(share: Mapping[str, object], *changes: Change) -> tuple[Change, ...]:
@@ -128,6 +124,7 @@ CHECKS: Final[tuple[Check, ...]] = (
         id="requests-target",
         find=a_replica_carries_its_target,
         example=(
+            *COUNTED,
             ("cluster.kubernetesVersion", "1.35"),
             *_model(
                 autoscaling={"minReplicas": 2, "maxReplicas": 3, "targets": {"requestsPerSecond": 60}},
@@ -139,6 +136,7 @@ CHECKS: Final[tuple[Check, ...]] = (
         id="hpa-tolerance",
         find=autoscalers_have_no_tolerance,
         example=(
+            *COUNTED,
             ("cluster.kubernetesVersion", "1.34"),
             *_model(autoscaling={"maxReplicas": 3, "targets": {"requestsPerSecond": 40}}),
         ),
@@ -147,6 +145,7 @@ CHECKS: Final[tuple[Check, ...]] = (
         id="scale-to-zero",
         find=zero_is_possible,
         example=(
+            *COUNTED,
             ("cluster.kubernetesVersion", "1.36"),
             *_model(autoscaling={"minReplicas": 0, "maxReplicas": 3, "targets": {"requestsPerSecond": 40}}),
         ),
@@ -289,7 +288,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     Check(
         id="track-versions",
         find=tracks_differ,
-        example=(_PLENTY, *_model(expose=_GATEWAY, tracks={"stable": {"version": 3}, "canary": {"version": 3}})),
+        example=(_PLENTY, *_model(expose=GATEWAY, tracks={"stable": {"version": 3}, "canary": {"version": 3}})),
     ),
     Check(
         id="one-track",
@@ -302,7 +301,7 @@ CHECKS: Final[tuple[Check, ...]] = (
         find=gateways_can_mirror,
         example=(
             _PLENTY,
-            *_model(expose=_GATEWAY, tracks={"stable": {"version": 3}, "canary": {"version": 2, "mirror": True}}),
+            *_model(expose=GATEWAY, tracks={"stable": {"version": 3}, "canary": {"version": 2, "mirror": True}}),
         ),
     ),
     Check(
@@ -331,14 +330,14 @@ CHECKS: Final[tuple[Check, ...]] = (
     Check(
         id="objectives",
         find=objectives_can_be_missed,
-        example=(_PROMETHEUS, ("monitoring", {"objectives": {"availability": "90%"}})),
+        example=(PROMETHEUS, ("monitoring", {"objectives": {"availability": "90%"}})),
     ),
     Check(
         id="requests-counted",
         find=requests_are_counted,
-        severities=("warning",),
+        severities=("error", "warning"),
         example=(
-            _PROMETHEUS,
+            PROMETHEUS,
             ("cluster.kubernetesVersion", "1.35"),
             ("monitoring", {}),
             *_model(autoscaling={"maxReplicas": 3, "targets": {"requestsPerSecond": 40}}),

@@ -25,10 +25,8 @@ from pulumi_kubernetes.autoscaling.v2 import (
 from pulumi_kubernetes.meta.v1 import LabelSelectorArgs
 
 from infra.plan import SCALE_UP_PERCENT, ModelPlan, tolerance
+from infra.settings.monitoring import REQUESTS
 from infra.settings.workloads import Autoscaling
-
-REQUESTS: Final = "tfk8s_model_requests_per_second"
-"""External metric: requests per second that arrive for a version, labelled `model` and `version`."""
 
 _STABILIZATION_SECONDS: Final = 300
 """Down only to the most that was wanted so long, since a lost GPU pod is minutes away."""

@@ -7,10 +7,9 @@ Names of recorded series are `level:metric:operations`
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from infra.components.autoscaler import REQUESTS
 from infra.plan import Burn, burns
 from infra.settings import Duration, ModelSettings, MonitoringSettings
-from infra.settings.monitoring import MonitoredGateway
+from infra.settings.monitoring import REQUESTS, MonitoredGateway
 
 JOB: Final = "models"
 """Of the scrape configuration."""

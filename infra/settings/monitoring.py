@@ -10,6 +10,9 @@ from infra.settings.units import Duration, Objective, Quantity
 NAMESPACE: Final = "tfk8s-monitoring"
 """Where Prometheus runs; no tenant may be called so."""
 
+REQUESTS: Final = "tfk8s_model_requests_per_second"
+"""External metric: requests per second that arrive for a version, labelled `model` and `version`."""
+
 
 class Objectives(Section):
     """What callers are promised, over 30 days; alerts tell when it is at risk."""

@@ -8,11 +8,11 @@ from typing import Final, cast
 from ruamel.yaml import YAML
 
 from infra.checks import examine
-from infra.checks.example import DIGEST, sound_words
+from infra.checks.example import COUNTED, DIGEST, sound_words
 from infra.finding import Finding
 from ops.stackfile import ROOT
 
-__all__ = ["DIGEST", "GONE", "SWEEP", "TODAY", "Words", "changed", "found", "only", "part", "sound", "stack"]
+__all__ = ["COUNTED", "DIGEST", "GONE", "SWEEP", "TODAY", "Words", "changed", "found", "only", "part", "sound", "stack"]
 
 TODAY: Final = date(2026, 1, 31)
 GONE: Final = object()

@@ -3,7 +3,7 @@
 import pytest
 
 from infra.finding import Finding
-from tests.unit.words import Words, found, only
+from tests.unit.words import COUNTED, Words, found, only
 
 AUTOSCALING = "models.digits.autoscaling"
 PLENTY = ("tenants.serve.quota", {
@@ -13,7 +13,7 @@ PLENTY = ("tenants.serve.quota", {
 
 def cluster(version: str | None, **gates: bool) -> tuple[tuple[str, object], ...]:
     stated: tuple[tuple[str, object], ...] = () if version is None else (("cluster.kubernetesVersion", version),)
-    return (*stated, ("cluster.featureGates", gates))
+    return (*COUNTED, *stated, ("cluster.featureGates", gates))
 
 
 def requests(least: int = 1, most: int = 3, **targets: object) -> tuple[str, object]:
@@ -42,7 +42,7 @@ def test_a_gate_that_is_said_to_be_on_or_off_counts_whatever_the_version() -> No
 
 
 def test_an_unknown_version_is_asked_for_only_where_it_counts() -> None:
-    finding = only("hpa-tolerance", requests())
+    finding = only("hpa-tolerance", *COUNTED, requests())
     assert "cluster.kubernetesVersion is missing" in finding.message
     assert finding.fix.startswith("state it, such as '1.35'; below that turn the gate on")
     assert found() == ()
@@ -71,7 +71,7 @@ def test_zero_replicas_pass_where_the_autoscaler_can_start_from_them(
 
 
 def test_zero_replicas_on_an_unknown_cluster_are_refused_with_what_to_state() -> None:
-    findings = found(requests(0))
+    findings = found(*COUNTED, requests(0))
     assert [finding.check for finding in findings] == ["hpa-tolerance", "scale-to-zero"]
     assert "needs Kubernetes 1.37, or its feature gate HPAScaleToZero" in findings[1].message
 

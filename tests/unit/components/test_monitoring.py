@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from tests.unit.recorder import Recorder, Resource, Tree, record_changed, sound_platform
-from tests.unit.words import DIGEST, found, only
+from tests.unit.words import COUNTED, DIGEST, GONE, found, only
 
 IMAGE = f"quay.io/prometheus/prometheus:v3.5.0@{DIGEST}"
 PROMETHEUS = ("images.prometheus", {"ref": IMAGE})
@@ -194,13 +194,38 @@ def test_objectives_that_no_alert_could_tell_are_refused() -> None:
     assert found(PROMETHEUS, ("monitoring.objectives", {"latency": "4.9s"})) == ()
 
 
-def test_a_target_for_requests_that_nobody_counts_is_a_warning() -> None:
-    counting = ("models.digits.autoscaling", {"maxReplicas": 3, "targets": {"requestsPerSecond": 9}})
-    version = ("cluster.kubernetesVersion", "1.35")
-    finding = only("requests-counted", PROMETHEUS, version, counting, ("monitoring", {}))
-    assert (finding.severity, finding.path) == ("warning", "tfk8s:monitoring.gateway")
-    assert found(PROMETHEUS, version, counting, ("monitoring.gateway", GATEWAY)) == ()
-    assert found(version, counting) == (), "another Prometheus may count"
+COUNTING = (
+    ("cluster.kubernetesVersion", "1.35"),
+    ("models.digits.autoscaling", {"maxReplicas": 3, "targets": {"requestsPerSecond": 9}}),
+)
+
+
+def test_a_target_for_requests_is_refused_where_no_gateway_is_named_to_count_them() -> None:
+    finding = only("requests-counted", *COUNTED, *COUNTING, ("monitoring.gateway", GONE))
+    assert (finding.severity, finding.path) == ("error", "tfk8s:monitoring.gateway")
+    assert "nobody records tfk8s_model_requests_per_second for models.digits: without it" in finding.message
+    assert found(*COUNTED, *COUNTING) == ()
+    assert found(*COUNTED, ("monitoring.gateway", GONE)) == (), "targets for CPU need none"
+
+
+def test_a_target_for_requests_is_refused_where_no_adapter_may_ask_for_them() -> None:
+    finding = only("requests-counted", *COUNTED, *COUNTING, ("monitoring.fromNamespaces", []))
+    assert (finding.severity, finding.path) == ("error", "tfk8s:monitoring.fromNamespaces")
+    assert f"no pod outside {NAMESPACE} may ask Prometheus" in finding.message
+    assert found(*COUNTED, *COUNTING, ("monitoring.fromNamespaces", ["kube-system"])) == ()
+
+
+def test_a_target_for_requests_is_refused_where_they_come_past_the_gateway() -> None:
+    finding = only("requests-counted", *COUNTED, *COUNTING, ("models.digits.expose", {"clusterIP": {}}))
+    assert (finding.severity, finding.path) == ("error", "tfk8s:models.digits.expose")
+    assert "come past the gateway" in finding.message
+
+
+def test_without_monitoring_another_prometheus_is_reminded_of() -> None:
+    finding = only("requests-counted", *COUNTING)
+    assert finding.severity == "warning"
+    assert finding.path == "tfk8s:models.digits.autoscaling.targets.requestsPerSecond"
+    assert "another Prometheus must record" in finding.message
 
 
 def test_no_tenant_takes_its_namespace() -> None:

@@ -8,7 +8,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from infra.components import model_rules, scrape
-from infra.components.autoscaler import REQUESTS
+from infra.settings.monitoring import REQUESTS
 from ops.recipes import DIRECTORY, recipes
 
 
