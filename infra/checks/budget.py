@@ -48,9 +48,11 @@ def price_stays_within_budget(settings: Settings, plan: Plan, today: date) -> It
 
 
 def _parts(settings: Settings, plan: Plan) -> Iterator[_Part]:
-    for name, hourly in plan.tensorboards.items():
+    single = {f"tenants.{name}.tensorboard": hourly for name, hourly in plan.tensorboards.items()}
+    if plan.monitoring is not None:
+        single["monitoring"] = plan.monitoring.price_per_hour
+    for path, hourly in single.items():
         month = hourly.amount * HOURS_PER_MONTH
-        path = f"tenants.{name}.tensorboard"
         yield _Part(path, _cents(month, hourly.currency), f"1 pod x {HOURS_PER_MONTH} h")
     for name, model in settings.models.items():
         hourly = plan.models[name].price_per_hour_max
@@ -70,9 +72,9 @@ def _parts(settings: Settings, plan: Plan) -> Iterator[_Part]:
 
 def _savings(settings: Settings, plan: Plan, part: _Part) -> Iterator[str]:
     """What could be lowered in the largest part so that the whole fits; nothing where that is not enough."""
-    section, name = part.path.split(".", 1)
+    section, _, name = part.path.partition(".")
     over = plan.price_per_month_max.amount - _budget(settings)
-    if section == "tenants":
+    if section in {"tenants", "monitoring"}:
         if part.price.amount > over:  # by more than rounding may take
             yield f"do without {part.path}"
         return

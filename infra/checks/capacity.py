@@ -120,6 +120,9 @@ def _containers(settings: Settings) -> Iterator[tuple[Location, CpuMemory, CpuMe
         if owner.tensorboard is not None and owner.tensorboard.resources.limits is not None:
             asked = owner.tensorboard.resources
             yield ("tenants", tenant, "tensorboard", "resources", "limits"), asked, owner.tensorboard.resources.limits
+    if settings.monitoring is not None and settings.monitoring.resources.limits is not None:
+        asked = settings.monitoring.resources
+        yield ("monitoring", "resources", "limits"), asked, settings.monitoring.resources.limits
     for name, job in settings.training_jobs.items():
         if job.resources.limits is not None:
             yield ("trainingJobs", name, "resources", "limits"), job.resources, job.resources.limits

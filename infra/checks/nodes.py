@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
-from itertools import chain
 
 from infra.checks.old_first import OLD_FIRST, pods_old_first
 from infra.checks.report import error, warning
@@ -19,7 +18,7 @@ def pods_fit_a_node(settings: Settings, plan: Plan, today: date) -> Iterator[Fin
     pools = settings.cluster.node_pools
     if not pools:
         return
-    for demand in chain.from_iterable(plan.demands.values()):
+    for demand in plan.all_demands:
         pod = one_pod(demand)
         if not any(fits(pod, node_of(pool)) for pool in pools.values()):
             offers = "; ".join(f"{name} has {_words(node_of(pool))}" for name, pool in pools.items())
@@ -32,7 +31,7 @@ def pods_fit_a_node(settings: Settings, plan: Plan, today: date) -> Iterator[Fin
 
 
 def nodes_hold_the_worst_case(settings: Settings, plan: Plan, today: date) -> Iterator[Finding]:
-    """The nodes hold every tenant at its worst case; all tenants together should fit too, however pods are placed."""
+    """The nodes hold every tenant at its worst case; everything together should fit too, however pods are placed."""
     if plan.nodes is None or any(pods_fit_a_node(settings, plan, today)):
         return
     for tenant, packing in plan.nodes.tenants.items():
@@ -47,7 +46,7 @@ def nodes_hold_the_worst_case(settings: Settings, plan: Plan, today: date) -> It
             )
     if any(not packing.fits for packing in plan.nodes.tenants.values()):
         return
-    demands = tuple(chain.from_iterable(plan.demands.values()))
+    demands = plan.all_demands
     for packing, placed, remedy in (
         (plan.nodes.packed, "packed as tightly as can be", "add nodes, or let tenants wait for each other"),
         (

@@ -35,7 +35,6 @@ from infra.components.pull_secret import pull_secrets
 from infra.components.serving_pod import REST_PORT
 from infra.components.tenant import Tenant, pod_security
 from infra.settings import ModelSettings, MonitoringSettings
-from infra.settings.base import ContainerResources
 from infra.settings.monitoring import NAMESPACE, MonitoredGateway
 from infra.settings.platform import RegistryCredentials
 
@@ -198,7 +197,7 @@ def _pod(
     config: pulumi.Input[str],
     claim: PersistentVolumeClaim | None,
 ) -> PodSpecArgs:
-    settings, asked = args.settings, args.settings.resources
+    settings = args.settings
     container = pod.container(
         _NAME,
         args.image,
@@ -213,7 +212,7 @@ def _pod(
             f"--config.auto-reload-interval={_RELOADED_EVERY}",
         ],
         env=pod.environment({}),
-        asked=pod.resources(ContainerResources(cpu=asked.cpu, memory=asked.memory, limits=asked.limits), None),
+        asked=pod.resources(settings.resources.container(), None),
         mounts=[
             VolumeMountArgs(name="config", mount_path=_CONFIG, read_only=True),
             VolumeMountArgs(name="data", mount_path=_DATA),

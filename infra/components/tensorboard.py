@@ -24,7 +24,6 @@ from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, ObjectMetaArgs
 from infra.components import labels, network, pod
 from infra.components.model_store import ModelStore
 from infra.components.tenant import SERVICE_ACCOUNT, Tenant
-from infra.settings.base import ContainerResources
 from infra.settings.platform import TensorBoardSettings
 
 _NAME: Final = "tensorboard"
@@ -115,7 +114,6 @@ class TensorBoard(pulumi.ComponentResource):
 
 
 def _pod(args: TensorBoardArgs) -> PodSpecArgs:
-    asked = args.settings.resources
     container = pod.container(
         "tensorboard",
         args.image,
@@ -128,7 +126,7 @@ def _pod(args: TensorBoardArgs) -> PodSpecArgs:
             f"--reload_interval={_RELOAD_SECONDS}",
         ],
         env=pod.environment({}),
-        asked=pod.resources(ContainerResources(cpu=asked.cpu, memory=asked.memory, limits=asked.limits), None),
+        asked=pod.resources(args.settings.resources.container(), None),
         mounts=[VolumeMountArgs(name="store", mount_path=_STORE, read_only=True)],
     )
     container.ports = [ContainerPortArgs(name="http", container_port=_PORT)]

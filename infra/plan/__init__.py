@@ -34,7 +34,7 @@ from infra.plan.serving import (
     surge_pods,
     without_surge,
 )
-from infra.plan.stack import JobPlan, NodesPlan, Plan, TenantPlan, make_plan
+from infra.plan.stack import JobPlan, MonitoringPlan, NodesPlan, Plan, TenantPlan, make_plan
 from infra.plan.sweeps import SweepPlan, sweep_data_set, sweep_definition
 
 __all__ = [
@@ -51,6 +51,7 @@ __all__ = [
     "Demand",
     "JobPlan",
     "ModelPlan",
+    "MonitoringPlan",
     "NodesPlan",
     "Packing",
     "Plan",

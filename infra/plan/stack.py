@@ -12,8 +12,7 @@ from infra.plan.pool import SharePlan, pool_plan
 from infra.plan.serving import ModelPlan, model_plan
 from infra.plan.sweeps import SweepPlan, sweep_data_set, sweep_plan
 from infra.settings import Duration, GpuSettings, ModelSettings, Money, Percent, Settings, TrainingJobSettings
-from infra.settings.base import ContainerResources
-from infra.settings.platform import NodePool, TensorBoardSettings
+from infra.settings.platform import NodePool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +47,14 @@ class TenantPlan:
 
 
 @dataclass(frozen=True, kw_only=True)
+class MonitoringPlan:
+    """Prometheus, whose pod is no tenant's."""
+
+    demand: Demand
+    price_per_hour: Money
+
+
+@dataclass(frozen=True, kw_only=True)
 class NodesPlan:
     """How the worst cases find room on the nodes that the stack file names."""
 
@@ -55,10 +62,10 @@ class NodesPlan:
     """Each tenant alone, packed."""
 
     packed: Packing
-    """All tenants together, packed as tightly as can be."""
+    """Everything together, packed as tightly as can be."""
 
     spread: Packing
-    """All tenants together, as the default scheduler spreads them."""
+    """Everything together, as the default scheduler spreads it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +81,9 @@ class Plan:
     tenants: Mapping[str, TenantPlan]
     tensorboards: Mapping[str, Money]
     """Price per hour of each tenant's TensorBoard, where it has one."""
+
+    monitoring: MonitoringPlan | None
+    """None where the stack file asks for none."""
 
     pool: Mapping[str, SharePlan]
     """By tenant of the shared pool of GPUs."""
@@ -99,6 +109,11 @@ class Plan:
     price_per_month_max: Money
     """A month of everything that stays at its maximum, and each declared run and sweep once until its deadline."""
 
+    @property
+    def all_demands(self) -> tuple[Demand, ...]:
+        """Of every tenant, and of Prometheus."""
+        return _all(self.demands, self.monitoring)
+
     def worst(self, tenant: str) -> tuple[Amounts, Amounts]:
         """Requests and limits of everything the tenant may run at the same time."""
         demands = self.demands[tenant]
@@ -112,12 +127,14 @@ def make_plan(settings: Settings) -> Plan:
     jobs = {name: _job_plan(name, job, settings) for name, job in settings.training_jobs.items()}
     sweeps = {name: sweep_plan(name, sweep, settings) for name, sweep in settings.sweeps.items()}
     boards = {
-        name: card.per_hour(_tensorboard(tenant.tensorboard), prices, None, 1)
+        name: card.per_hour(tenant.tensorboard.resources.container(), prices, None, 1)
         for name, tenant in settings.tenants.items()
         if tenant.tensorboard is not None
     }
-    least = card.added([*(model.price_per_hour_min for model in models.values()), *boards.values()], prices)
-    most = card.added([*(model.price_per_hour_max for model in models.values()), *boards.values()], prices)
+    monitoring = _monitoring_plan(settings)
+    always = [*boards.values(), *([] if monitoring is None else [monitoring.price_per_hour])]
+    least = card.added([*(model.price_per_hour_min for model in models.values()), *always], prices)
+    most = card.added([*(model.price_per_hour_max for model in models.values()), *always], prices)
     runs = card.added([run.price_max for run in (*jobs.values(), *sweeps.values())], prices)
     demands = {name: tuple(_demands(settings, models, name)) for name in settings.tenants}
     return Plan(
@@ -127,10 +144,11 @@ def make_plan(settings: Settings) -> Plan:
         sweeps=sweeps,
         tenants={name: _tenant_plan(settings, models, jobs, sweeps, boards, tenant=name) for name in settings.tenants},
         tensorboards=boards,
+        monitoring=monitoring,
         pool=pool_plan(settings),
         gateways=_gateways(settings),
         data_sets=frozenset(_data_sets(settings)),
-        nodes=_nodes_plan(demands, settings.cluster.node_pools),
+        nodes=_nodes_plan(demands, _all(demands, monitoring), settings.cluster.node_pools),
         gpu_memory_fraction=_memory_fraction(gpu),
         price_per_hour=least,
         price_per_hour_max=most,
@@ -141,7 +159,7 @@ def make_plan(settings: Settings) -> Plan:
 def _demands(settings: Settings, models: Mapping[str, ModelPlan], tenant: str) -> Iterable[Demand]:
     tensorboard = settings.tenants[tenant].tensorboard
     if tensorboard is not None:
-        yield demand(f"tenants.{tenant}.tensorboard", _tensorboard(tensorboard), 1, "1 TensorBoard")
+        yield demand(f"tenants.{tenant}.tensorboard", tensorboard.resources.container(), 1, "1 TensorBoard")
     for name, job in settings.training_jobs.items():
         if job.tenant == tenant:
             yield demand(f"trainingJobs.{name}", job.container, job.workers, _workers(job))
@@ -156,11 +174,6 @@ def _demands(settings: Settings, models: Mapping[str, ModelPlan], tenant: str) -
 
 def _workers(job: TrainingJobSettings) -> str:
     return "1 worker" if job.workers == 1 else f"{job.workers} workers"
-
-
-def _tensorboard(settings: TensorBoardSettings) -> ContainerResources:
-    asked = settings.resources
-    return ContainerResources(cpu=asked.cpu, memory=asked.memory, limits=asked.limits)
 
 
 def _reason(model: ModelSettings, plan: ModelPlan) -> str:
@@ -207,10 +220,25 @@ def _tenant_plan(
     )
 
 
-def _nodes_plan(demands: Mapping[str, tuple[Demand, ...]], pools: Mapping[str, NodePool]) -> NodesPlan | None:
+def _monitoring_plan(settings: Settings) -> MonitoringPlan | None:
+    if settings.monitoring is None:
+        return None
+    asked = settings.monitoring.resources.container()
+    return MonitoringPlan(
+        demand=demand("monitoring", asked, 1, "1 Prometheus"),
+        price_per_hour=card.per_hour(asked, settings.policy.prices, None, 1),
+    )
+
+
+def _all(demands: Mapping[str, tuple[Demand, ...]], monitoring: MonitoringPlan | None) -> tuple[Demand, ...]:
+    return (*chain.from_iterable(demands.values()), *([] if monitoring is None else [monitoring.demand]))
+
+
+def _nodes_plan(
+    demands: Mapping[str, tuple[Demand, ...]], everything: tuple[Demand, ...], pools: Mapping[str, NodePool]
+) -> NodesPlan | None:
     if not pools:
         return None
-    everything = tuple(chain.from_iterable(demands.values()))
     return NodesPlan(
         tenants={name: pack(own, pools) for name, own in demands.items()},
         packed=pack(everything, pools),

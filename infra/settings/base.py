@@ -131,3 +131,14 @@ class ContainerResources(CpuMemory):
     def limit(self) -> CpuMemory:
         """CPU and memory the container may not exceed."""
         return self.limits or CpuMemory(cpu=self.cpu, memory=self.memory)
+
+
+class PodResources(CpuMemory):
+    """What a pod asks for; devices, where it has any, are said elsewhere."""
+
+    limits: CpuMemory | None = None
+    """What the pod may not exceed; the requests where not given."""
+
+    def container(self, gpu: int = 0) -> ContainerResources:
+        """The same, with that many devices."""
+        return ContainerResources(cpu=self.cpu, memory=self.memory, gpu=gpu, limits=self.limits)

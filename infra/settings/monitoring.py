@@ -4,7 +4,7 @@ from typing import Annotated, Final
 
 from pydantic import Field
 
-from infra.settings.base import CpuMemory, Name, OneOf, PositiveDuration, Section
+from infra.settings.base import CpuMemory, Name, OneOf, PodResources, PositiveDuration, Section
 from infra.settings.units import Duration, Objective, Quantity
 
 NAMESPACE: Final = "tfk8s-monitoring"
@@ -47,13 +47,6 @@ class MonitoredGateway(OneOf):
     """Istio's gateways."""
 
 
-class MonitoringResources(CpuMemory):
-    """What its pod asks for."""
-
-    limits: CpuMemory | None = None
-    """What the pod may not exceed; the requests where not given."""
-
-
 class MonitoringSettings(Section):
     """Prometheus in a namespace of its own, which watches the served models; none where not given."""
 
@@ -73,7 +66,7 @@ class MonitoringSettings(Section):
     storage_class_name: str | None = None
     """StorageClass of a volume that outlives the pod; where not given, what was measured goes with the pod."""
 
-    resources: MonitoringResources = MonitoringResources(
+    resources: PodResources = PodResources(
         cpu=Quantity.parse("200m"),
         memory=Quantity.parse("1Gi"),
         limits=CpuMemory(cpu=Quantity.parse("1"), memory=Quantity.parse("2Gi")),

@@ -13,6 +13,7 @@ from infra.settings.base import (
     Labels,
     Name,
     OneOf,
+    PodResources,
     PositiveDuration,
     Repository,
     Section,
@@ -251,17 +252,10 @@ class ContainerDefaults(Section):
     """Limits of a container that states none."""
 
 
-class TensorBoardResources(CpuMemory):
-    """What its pod asks for."""
-
-    limits: CpuMemory | None = None
-    """What the pod may not exceed; the requests where not given."""
-
-
 class TensorBoardSettings(Section):
     """Curves of the runs in the store, for the tenant's own pods and `kubectl port-forward`."""
 
-    resources: TensorBoardResources = TensorBoardResources(
+    resources: PodResources = PodResources(
         cpu=Quantity.parse("200m"),
         memory=Quantity.parse("512Mi"),
         limits=CpuMemory(cpu=Quantity.parse("1"), memory=Quantity.parse("1Gi")),

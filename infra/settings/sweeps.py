@@ -7,9 +7,18 @@ from typing import Annotated, Literal
 from pydantic import Field, PlainValidator
 
 from contract.sweep import MOST_TRIALS
-from infra.settings.base import ContainerResources, DataVersion, Labels, Name, PositiveDuration, Section, Seed
+from infra.settings.base import (
+    ContainerResources,
+    DataVersion,
+    Labels,
+    Name,
+    PodResources,
+    PositiveDuration,
+    Section,
+    Seed,
+)
 from infra.settings.units import Duration
-from infra.settings.workloads import ArgumentValue, JobResources
+from infra.settings.workloads import ArgumentValue
 
 
 def _number(raw: object) -> float:
@@ -95,7 +104,7 @@ class SweepSettings(Section):
     gpus: Annotated[int, Field(ge=0)] = 0
     """Devices of each trial."""
 
-    resources: JobResources
+    resources: PodResources
     """What each trial asks for."""
 
     deadline: PositiveDuration = Duration.parse("6h")
@@ -110,6 +119,4 @@ class SweepSettings(Section):
     @property
     def container(self) -> ContainerResources:
         """One trial's resources with its GPUs."""
-        return ContainerResources(
-            cpu=self.resources.cpu, memory=self.resources.memory, gpu=self.gpus, limits=self.resources.limits
-        )
+        return self.resources.container(self.gpus)

@@ -9,11 +9,11 @@ from pydantic import Field, PlainValidator, model_validator
 from contract.run import MOST_WORKERS
 from infra.settings.base import (
     ContainerResources,
-    CpuMemory,
     DataVersion,
     Labels,
     Name,
     OneOf,
+    PodResources,
     PositiveDuration,
     Section,
     Seed,
@@ -47,13 +47,6 @@ def _positive(raw: object) -> float:
 PositiveNumber = Annotated[float, PlainValidator(_positive)]
 
 
-class JobResources(CpuMemory):
-    """What a training pod asks for; GPUs are `gpus` of the job."""
-
-    limits: CpuMemory | None = None
-    """What the pod may not exceed; the requests where not given."""
-
-
 class TrainingJobSettings(Section):
     """One run of one model's training: `<job>-v<version>`. The job's name is the model's name in the store."""
 
@@ -73,7 +66,9 @@ class TrainingJobSettings(Section):
     gpus: Annotated[int, Field(ge=0)] = 0
     """Devices of each worker; more than one of a single worker train with MirroredStrategy."""
 
-    resources: JobResources
+    resources: PodResources
+    """What a training pod asks for; GPUs are `gpus` of the job."""
+
     deadline: PositiveDuration = Duration.parse("6h")
     """activeDeadlineSeconds: after it the run fails, whatever its retries."""
 
@@ -102,9 +97,7 @@ class TrainingJobSettings(Section):
     @property
     def container(self) -> ContainerResources:
         """The worker's resources with its GPUs."""
-        return ContainerResources(
-            cpu=self.resources.cpu, memory=self.resources.memory, gpu=self.gpus, limits=self.resources.limits
-        )
+        return self.resources.container(self.gpus)
 
 
 class ClusterIp(Section):

@@ -8,6 +8,7 @@ from typing import Final, Literal
 from infra.plan import HOURS_PER_MONTH, Plan
 from infra.plan.prices import month
 from infra.settings import Money, Settings
+from infra.settings.monitoring import NAMESPACE
 from ops.reporting.amounts import money, share, span
 
 _NOTHING: Final = Decimal(0)
@@ -15,7 +16,7 @@ _NOTHING: Final = Decimal(0)
 
 @dataclass(frozen=True, kw_only=True)
 class CostRow:
-    """A tenant, or one of its models, runs or sweeps."""
+    """A tenant, or one of its models, runs or sweeps; the monitoring's namespace as a tenant."""
 
     kind: Literal["tenant", "model", "run"]
     name: str
@@ -40,7 +41,7 @@ class CostRow:
 
 @dataclass(frozen=True, kw_only=True)
 class MonthPart:
-    """What one model, a TensorBoard, or all runs and sweeps take of a month at worst."""
+    """What one model, a TensorBoard, Prometheus, or all runs and sweeps take of a month at worst."""
 
     label: str
     amount: str
@@ -96,7 +97,8 @@ def _rows(settings: Settings, plan: Plan) -> Iterator[CostRow]:
     prices = settings.policy.prices
     dearest = max(
         [tenant.price_per_hour_max.amount for tenant in plan.tenants.values()]
-        + [run.price_per_hour.amount for run in (*plan.jobs.values(), *plan.sweeps.values())],
+        + [run.price_per_hour.amount for run in (*plan.jobs.values(), *plan.sweeps.values())]
+        + ([] if plan.monitoring is None else [plan.monitoring.price_per_hour.amount]),
         default=_NOTHING,
     )
 
@@ -142,6 +144,8 @@ def _rows(settings: Settings, plan: Plan) -> Iterator[CostRow]:
                 end=share(run.price_per_hour.amount, dearest),
                 said=f"once, until its deadline of {span(deadline)}",
             )
+    if plan.monitoring is not None:
+        yield row("tenant", NAMESPACE, plan.monitoring.price_per_hour, plan.monitoring.price_per_hour)
 
 
 def _month_parts(settings: Settings, plan: Plan, whole: Decimal) -> Iterator[MonthPart]:
@@ -157,6 +161,11 @@ def _month_parts(settings: Settings, plan: Plan, whole: Decimal) -> Iterator[Mon
             label=f"TensorBoard of {tenant}, {HOURS_PER_MONTH} h",
             amount=money(board),
             width=share(board.amount, whole),
+        )
+    if plan.monitoring is not None:
+        watching = month(plan.monitoring.price_per_hour, free, settings.policy.prices)
+        yield MonthPart(
+            label=f"Prometheus, {HOURS_PER_MONTH} h", amount=money(watching), width=share(watching.amount, whole)
         )
     runs = sum((run.price_max.amount for run in (*plan.jobs.values(), *plan.sweeps.values())), _NOTHING)
     if runs:

@@ -8,6 +8,7 @@ from typing import Final, Literal, get_args
 
 from infra.plan import Amounts, Demand, ModelPlan, Plan, shown
 from infra.settings import Settings
+from infra.settings.monitoring import NAMESPACE
 from infra.settings.platform import QuotaSettings
 from ops.reporting.amounts import count, share
 
@@ -72,13 +73,16 @@ def quota_bars(settings: Settings, plan: Plan, tenant: str) -> tuple[Bar, ...]:
 
 
 def node_bars(settings: Settings, plan: Plan) -> tuple[Bar, ...]:
-    """What all tenants together may request at worst, against the sum of all nodes; none where none are named."""
+    """What everything together may request at worst, against the sum of all nodes; none where none are named."""
     pools = settings.cluster.node_pools.values()
     if not pools:
         return ()
     kinds = cycle(get_args(PartKind))
+    worst = {name: plan.worst(name)[0] for name in plan.demands}
+    if plan.monitoring is not None:
+        worst[NAMESPACE] = plan.monitoring.demand.requests
     pieces = tuple(
-        _Piece(kind, name, plan.worst(name)[0], Amounts()) for kind, name in zip(kinds, plan.demands, strict=False)
+        _Piece(kind, name, requests, Amounts()) for kind, (name, requests) in zip(kinds, worst.items(), strict=False)
     )
     sums: Mapping[Resource, Decimal] = {
         "cpu": sum((pool.cpu.amount * pool.count for pool in pools), Decimal(0)),
