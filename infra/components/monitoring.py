@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 import pulumi
-from pulumi_kubernetes.apps.v1 import Deployment, DeploymentSpecArgs, DeploymentStrategyArgs
+from pulumi_kubernetes.apps.v1 import Deployment
 from pulumi_kubernetes.core.v1 import (
     ConfigMap,
     ConfigMapVolumeSourceArgs,
@@ -18,21 +18,19 @@ from pulumi_kubernetes.core.v1 import (
     PersistentVolumeClaimSpecArgs,
     PersistentVolumeClaimVolumeSourceArgs,
     PodSpecArgs,
-    PodTemplateSpecArgs,
     ProbeArgs,
     Service,
     ServiceAccount,
-    ServicePortArgs,
-    ServiceSpecArgs,
     VolumeArgs,
     VolumeMountArgs,
     VolumeResourceRequirementsArgs,
 )
-from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, ObjectMetaArgs
+from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
 from infra.components import labels, model_rules, network, pod, scrape, watcher
 from infra.components.pull_secret import pull_secrets
 from infra.components.serving_pod import REST_PORT
+from infra.components.single import single_server
 from infra.components.tenant import Tenant, pod_security
 from infra.settings import ModelSettings, MonitoringSettings
 from infra.settings.monitoring import NAMESPACE, MonitoredGateway
@@ -125,30 +123,13 @@ class Monitoring(pulumi.ComponentResource):
         config = ConfigMap(f"{name}-config", metadata=metadata(), data=_files(args, sorted(served)), opts=child)
         ready = pulumi.ResourceOptions(parent=self, depends_on=[*policies, *(one for each in allowed for one in each)])
         claim = _claim(name, metadata(), args.settings, child)
-        self.deployment = Deployment(
+        self.deployment, self.service = single_server(
             name,
-            metadata=metadata(),
-            spec=DeploymentSpecArgs(
-                replicas=1,
-                selector=LabelSelectorArgs(match_labels=selector),
-                # Never two at a time: they would write the same files.
-                strategy=DeploymentStrategyArgs(type="Recreate"),
-                template=PodTemplateSpecArgs(
-                    metadata=ObjectMetaArgs(labels=object_labels),
-                    spec=_pod(args, account.metadata.name, config.metadata.name, claim),
-                ),
-            ),
-            opts=ready,
-        )
-        self.service = Service(
-            name,
-            metadata=metadata(),
-            spec=ServiceSpecArgs(
-                type="ClusterIP",
-                selector=selector,
-                ports=[ServicePortArgs(name="http", port=_PORT, target_port="http", app_protocol="http")],
-            ),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[self.deployment]),
+            metadata(),
+            selector,
+            _pod(args, account.metadata.name, config.metadata.name, claim),
+            ready,
+            port=_PORT,
         )
         self.cluster_url = f"http://{_NAME}.{NAMESPACE}.svc:{_PORT}"
         self.register_outputs({"clusterUrl": self.cluster_url})

@@ -4,25 +4,23 @@ from dataclasses import dataclass
 from typing import Final
 
 import pulumi
-from pulumi_kubernetes.apps.v1 import Deployment, DeploymentSpecArgs, DeploymentStrategyArgs
+from pulumi_kubernetes.apps.v1 import Deployment
 from pulumi_kubernetes.core.v1 import (
     ContainerPortArgs,
     HTTPGetActionArgs,
     PersistentVolumeClaimVolumeSourceArgs,
     PodSpecArgs,
-    PodTemplateSpecArgs,
     ProbeArgs,
     Service,
-    ServicePortArgs,
-    ServiceSpecArgs,
     TCPSocketActionArgs,
     VolumeArgs,
     VolumeMountArgs,
 )
-from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, ObjectMetaArgs
+from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
 from infra.components import labels, network, pod
 from infra.components.model_store import ModelStore
+from infra.components.single import single_server
 from infra.components.tenant import SERVICE_ACCOUNT, Tenant
 from infra.settings.platform import TensorBoardSettings
 
@@ -86,28 +84,14 @@ class TensorBoard(pulumi.ComponentResource):
             network.allow_in(f"{name}-callers", metadata(callers), selector, own, _PORT, opts=after_tenant),
             network.allow_calls(f"{name}-calls", metadata(calls), selector, _PORT, after_tenant),
         )
-        self.deployment = Deployment(
+        self.deployment, self.service = single_server(
             name,
-            metadata=metadata(),
-            spec=DeploymentSpecArgs(
-                replicas=1,
-                selector=LabelSelectorArgs(match_labels=selector),
-                # Never two at a time, so the quota needs room for one.
-                strategy=DeploymentStrategyArgs(type="Recreate"),
-                progress_deadline_seconds=_STARTUP_SECONDS + _GRACE_SECONDS,
-                template=PodTemplateSpecArgs(metadata=ObjectMetaArgs(labels=object_labels), spec=_pod(args)),
-            ),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[*tenant.ready, *policies]),
-        )
-        self.service = Service(
-            name,
-            metadata=metadata(),
-            spec=ServiceSpecArgs(
-                type="ClusterIP",
-                selector=selector,
-                ports=[ServicePortArgs(name="http", port=_PORT, target_port="http", app_protocol="http")],
-            ),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[self.deployment]),
+            metadata(),
+            selector,
+            _pod(args),
+            pulumi.ResourceOptions(parent=self, depends_on=[*tenant.ready, *policies]),
+            port=_PORT,
+            start_seconds=_STARTUP_SECONDS + _GRACE_SECONDS,
         )
         self.cluster_url = f"http://{_NAME}.{args.tenant_name}.svc:{_PORT}"
         self.register_outputs({"clusterUrl": self.cluster_url})
