@@ -17,11 +17,13 @@ from infra.plan import (
     largest_load,
     replicas_for,
     scale_up,
+    weight_steps,
 )
 from infra.settings import Duration, ModelSettings, Percent, Settings
-from infra.settings.workloads import Load
+from infra.settings.workloads import Load, Track
 
-_SHOWN_ROUNDS = 6
+_SHOWN = 6
+"""Of what follows one another; those before the last are left out where there are more."""
 
 
 def load_fits_the_maximum(settings: Settings, plan: Plan, today: date) -> Iterator[Finding]:
@@ -95,20 +97,24 @@ def traffic_moves_onto_enough(settings: Settings, plan: Plan, today: date) -> It
         share = Fraction(load.requests_per_second) * served.load_share / 100
         needed = math.ceil(share / Fraction(load.per_replica))
         if needed > first:
-            steps = [] if track == "stable" else [f"take a weight of at most {_carried(first, load)} first"]
             yield warning(
                 "track-load",
                 ("models", name, "tracks", track),
                 f"a release moves weight {served.load_share}% of {_number(load.requests_per_second)} requests/s = "
                 f"{_number(float(share))} at once onto minReplicas {first} x {_number(load.per_replica)} = "
                 f"{_number(first * load.per_replica)}",
-                ", or ".join([f"raise autoscaling.minReplicas to {needed}", *steps]),
+                ", or ".join([f"raise autoscaling.minReplicas to {needed}", *_in_steps(model, track, served)]),
             )
 
 
-def _carried(replicas: int, load: Load) -> int:
-    """Largest weight, in percent, that so many replicas carry."""
-    return int(Fraction(load.per_replica) * replicas * 100 / Fraction(load.requests_per_second))
+def _in_steps(model: ModelSettings, track: str, served: Track) -> Iterator[str]:
+    """Smaller steps to the same weight, where a gateway shares the requests, and does not copy them all."""
+    steps = weight_steps(model, served.weight)
+    if model.expose.gateway is None or served.load_share > served.weight or not steps:
+        return
+    come = "come" if track == "canary" else "let it come as a canary"
+    weights = [f"{step}%" for step in steps]
+    yield f"{come} in steps of {_some(weights)}, each when the replicas for the one before are ready"
 
 
 def _loaded(settings: Settings) -> Iterator[tuple[str, ModelSettings, Load]]:
@@ -169,11 +175,13 @@ def _late(rise: ScaleUp, model: ModelSettings, within: Duration) -> str:
 
 
 def _course(rise: ScaleUp) -> str:
-    """The rounds; the middle ones are left out where there are many."""
+    """The rounds of the autoscaler."""
     words = [f"{step.replicas} at {Duration.parse(f'{step.seconds}s')}" for step in rise.steps[1:]]
-    if len(words) > _SHOWN_ROUNDS:
-        words = [*words[: _SHOWN_ROUNDS - 1], "…", words[-1]]
-    return f"{rise.replicas_before}, then {', '.join(words)}"
+    return f"{rise.replicas_before}, then {_some(words)}"
+
+
+def _some(words: list[str]) -> str:
+    return ", ".join([*words[: _SHOWN - 1], "…", words[-1]] if len(words) > _SHOWN else words)
 
 
 def _number(value: float) -> str:

@@ -23,6 +23,7 @@ from infra.plan.scaling import (
     saturation,
     scale_up,
     tolerance,
+    weight_steps,
 )
 from infra.plan.server import BatchingPlan
 from infra.plan.serving import (
@@ -83,5 +84,6 @@ __all__ = [
     "tolerance",
     "total",
     "waits",
+    "weight_steps",
     "without_surge",
 ]

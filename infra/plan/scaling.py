@@ -90,6 +90,26 @@ def replicas_for(requests_per_second: float, load: Load, model: ModelSettings) -
     return math.ceil(Fraction(requests_per_second) / capacity(load, model))
 
 
+def weight_steps(model: ModelSettings, weight: int) -> tuple[int, ...]:
+    """Weights, in percent, by which a version that starts at minReplicas comes to one; none where it cannot.
+
+    A step is what its ready replicas carry with their whole CPU request. Its autoscaler then sees that share and keeps
+    as many as the targets want for it, less its tolerance; these carry the next step.
+    """
+    load, bounds = model.load, model.autoscaling
+    if load is None:
+        return ()
+    usual, kept = Fraction(load.requests_per_second), capacity(load, model) * (1 + tolerance(bounds))
+    ready, steps = max(1, bounds.min_replicas), list[int]()
+    while not steps or steps[-1] < weight:
+        step = min(weight, int(ready * Fraction(load.per_replica) * 100 / usual))
+        if step <= (steps[-1] if steps else 0):
+            return ()
+        steps.append(step)
+        ready = max(ready, min(bounds.max_replicas, math.ceil(usual * step / 100 / kept)))
+    return tuple(steps)
+
+
 def scale_up_pods(model: ModelSettings) -> int:
     """Pods that the autoscaler may add in 15 s: from the fewest to all that the stated step takes, in one round.
 

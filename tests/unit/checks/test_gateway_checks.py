@@ -75,7 +75,19 @@ def test_a_canary_whose_minimum_cannot_carry_its_weight_is_told_a_smaller_step()
     finding = only("track-load", *loaded, more, *tracks(3, canary=2, weight=80))
     assert finding.path == "tfk8s:models.digits.tracks.canary"
     assert "moves weight 80% of 200 requests/s = 160 at once onto minReplicas 3 x 50 = 150" in finding.message
-    assert finding.fix == "raise autoscaling.minReplicas to 4, or take a weight of at most 75 first"
+    steps = "come in steps of 75%, 80%, each when the replicas for the one before are ready"
+    assert finding.fix == f"raise autoscaling.minReplicas to 4, or {steps}"
+
+
+def test_a_release_behind_a_gateway_is_told_to_come_as_a_canary_in_steps() -> None:
+    load = ("models.digits.load", {"requestsPerSecond": 1000, "perReplica": 50})
+    finding = only("track-load", exposed(), LOAD[0], load, ROOMY, ("models.digits.autoscaling.maxReplicas", 40))
+    assert finding.path == "tfk8s:models.digits.tracks.stable"
+    steps = "let it come as a canary in steps of 15%, 20%, 30%, 40%, 55%, …, 100%"
+    assert (
+        finding.fix == f"raise autoscaling.minReplicas to 20, or {steps}, each when the replicas for the one before "
+        "are ready"
+    )
 
 
 def test_a_mirrored_canary_must_carry_every_request_beside_its_weight() -> None:
@@ -85,6 +97,7 @@ def test_a_mirrored_canary_must_carry_every_request_beside_its_weight() -> None:
     assert set(said) == {"scale-ceiling", "track-load"}
     assert "216 requests/s / (perReplica 50 x target 70% = 35) = 7 replicas > maxReplicas 6" in said["scale-ceiling"]
     assert "weight 180% of 120" in said["track-load"]
+    assert not [finding for finding in findings if "in steps" in finding.fix], "a smaller weight is copied as much"
 
 
 def test_the_quota_must_hold_both_versions() -> None:
