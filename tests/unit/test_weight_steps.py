@@ -12,8 +12,10 @@ from infra.plan import weight_steps
 from infra.settings import parse
 from tests.unit.words import Words, changed
 
+BY_REQUESTS: Words = {"requestsPerSecond": 25}
 
-def steps(least: int, most: int, usual: int, weight: int = 100, **targets: object) -> tuple[int, ...]:
+
+def steps(least: int, most: int, usual: int, targets: Words, weight: int = 100) -> tuple[int, ...]:
     words = changed(
         ("models.digits.autoscaling", {"minReplicas": least, "maxReplicas": most, "targets": targets}),
         ("models.digits.load", {"requestsPerSecond": usual, "perReplica": 50}),
@@ -25,16 +27,16 @@ def steps(least: int, most: int, usual: int, weight: int = 100, **targets: objec
     ("targets", "expected"),
     [
         ({"cpu": "70%"}, (50, 66, 100)),  # 3 x 50 of 300; then 150 / 38.5 = 4 replicas, 198 / 38.5 = 6
-        ({"requestsPerSecond": 25}, (50, 100)),  # 150 / 25 = 6, without a tolerance
+        (BY_REQUESTS, (50, 100)),  # 150 / 25 = 6, without a tolerance
     ],
 )
 def test_each_step_is_what_the_replicas_of_the_one_before_carry(targets: Words, expected: tuple[int, ...]) -> None:
-    assert steps(3, 20, 300, **targets) == expected
+    assert steps(3, 20, 300, targets) == expected
 
 
 def test_the_last_step_is_the_weight_that_is_wanted() -> None:
-    assert steps(3, 20, 300, weight=60) == (50, 60)
-    assert steps(3, 20, 300, weight=50) == (50,)
+    assert steps(3, 20, 300, {}, 60) == (50, 60)
+    assert steps(3, 20, 300, {}, 50) == (50,)
 
 
 @pytest.mark.parametrize(
@@ -46,7 +48,7 @@ def test_the_last_step_is_the_weight_that_is_wanted() -> None:
     ],
 )
 def test_where_a_step_leads_no_further_there_are_none(least: int, most: int, usual: int, targets: Words) -> None:
-    assert steps(least, most, usual, **targets) == ()
+    assert steps(least, most, usual, targets) == ()
 
 
 def test_without_a_stated_load_there_are_none() -> None:
@@ -54,7 +56,7 @@ def test_without_a_stated_load_there_are_none() -> None:
 
 
 def test_a_version_that_starts_from_none_starts_with_one_replica() -> None:
-    assert steps(0, 20, 100, requestsPerSecond=25) == steps(1, 20, 100, requestsPerSecond=25) == (50, 100)
+    assert steps(0, 20, 100, BY_REQUESTS) == steps(1, 20, 100, BY_REQUESTS) == (50, 100)
 
 
 @settings(max_examples=40, deadline=None)
@@ -62,7 +64,7 @@ def test_a_version_that_starts_from_none_starts_with_one_replica() -> None:
 def test_no_step_asks_more_of_the_ready_replicas_than_they_answer(
     least: int, usual: int, target: int, weight: int
 ) -> None:
-    found = steps(least, 5000, usual, weight, cpu=f"{target}%")
+    found = steps(least, 5000, usual, {"cpu": f"{target}%"}, weight)
     ready = least
     for before, after in pairwise((0, *found)):
         assert before < after
