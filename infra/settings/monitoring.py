@@ -71,4 +71,4 @@ class MonitoringSettings(Section):
         memory=Quantity.parse("1Gi"),
         limits=CpuMemory(cpu=Quantity.parse("1"), memory=Quantity.parse("2Gi")),
     )
-    """Some thousand series a server, of which a few hundred servers fit into the default."""
+    """What its pod asks for; its memory grows with the servers that it asks."""

@@ -1,5 +1,6 @@
 """Rates, alerts and the series of autoscalers: their arithmetic here, their meaning in tests/e2e/test_0_alerts.py."""
 
+import re
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
@@ -12,6 +13,7 @@ from infra.plan import METRIC_LAG, burns
 from infra.settings import Duration, parse
 from infra.settings.monitoring import MonitoringSettings
 from infra.settings.units import Objective
+from ops.stackfile import ROOT
 from tests.unit.words import changed
 
 TRAEFIK = {"traefik": {"namespace": "traefik", "service": "metrics", "port": 9100}}
@@ -123,3 +125,13 @@ def test_what_is_counted_shows_within_the_lag_that_the_plan_has() -> None:
     scraped = configuration(["serve"], settings.gateway, "rules.yml")["scrape_configs"][-1]
     spent = [Duration.parse(group["interval"]), Duration.parse(scraped["scrape_interval"]), Duration.parse("20s")]
     assert sum(one.seconds for one in spent) <= METRIC_LAG.seconds
+
+
+def test_the_page_about_monitoring_names_every_alert_and_series() -> None:
+    page = (ROOT / "docs" / "monitoring.md").read_text(encoding="utf-8")
+    names = set(re.findall(r"`([^`\n]+)`", page.replace("```", "")))
+    made = rules(gateway=TRAEFIK, objectives={"latency": "1s"})
+    assert {rule["alert"] for rule in made if "alert" in rule} == {name for name in names if name.startswith("Model")}
+    # Of one series in several windows the page has the first name whole, then the windows.
+    series = {rule["record"] for rule in made if "record" in rule}
+    assert not {name for name in series if name not in names and re.split(r"rate|seconds:", name)[-1] not in names}

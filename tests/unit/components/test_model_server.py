@@ -5,6 +5,7 @@ from pathlib import Path
 
 from local.images.serving.config import BatchingParameters, read_batching_parameters
 from local.images.serving.flags import parse_flags
+from ops.stackfile import ROOT
 from tests.unit.components.test_model_version import MODEL, NAME, deployment, environment, flags, pod, server, verify
 from tests.unit.recorder import Recorder, record_changed, sound_platform
 
@@ -67,6 +68,12 @@ def test_threads_wait_inside_a_batch_so_there_are_two_for_each_row_of_one() -> N
 def test_the_stand_in_knows_every_flag() -> None:
     for platform in (sound_platform(), asked()):
         assert parse_flags(server(platform)["args"]).rest_api_port == 8501
+
+
+def test_the_page_about_the_server_names_every_flag() -> None:
+    page = (ROOT / "docs" / "model-server.md").read_text(encoding="utf-8")
+    missing = {name for platform in (sound_platform(), asked()) for name in flags(platform) if f"`--{name}" not in page}
+    assert not missing
 
 
 def test_grpc_is_reached_from_the_stated_namespaces_alone() -> None:
