@@ -67,9 +67,15 @@ def on_path(monkeypatch: pytest.MonkeyPatch, *commands: str) -> None:
 def test_the_update_finds_the_edited_file(place: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert run(place, "--apply", "--update", python(REPORT)) == 0
     said = capfd.readouterr().out
-    assert f"written; `{python(REPORT)}` makes it so\n[" in said, "said before, and not after"
     directory, _, text = json.loads(said[said.index("makes it so\n[") + len("makes it so\n") :])
     assert (directory, text) == (str(place), PROMOTED)
+
+
+def test_the_verdict_is_printed_before_the_update_runs(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with (place / "said").open("w", encoding="utf-8") as said:  # as into a file of a CI: in blocks
+        monkeypatch.setattr(sys, "stdout", said)
+        assert run(place, "--apply", "--update", "cp said seen") == 0
+    assert (place / "seen").read_text().endswith("written; `cp said seen` makes it so\n")
 
 
 def test_without_apply_nothing_is_run(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -115,11 +121,15 @@ def test_an_interrupt_is_left_to_the_update(place: Path) -> None:
         "import os, signal, time; os.kill(os.getppid(), signal.SIGINT); time.sleep(1); open('saved', 'w'); "
         "raise SystemExit(1)"
     )
-    before = signal.getsignal(signal.SIGINT)
-    with pytest.raises(CommandError, match="ended with exit code 1"):
-        Update.of("prod", None, python(code)).run(place / "Pulumi.prod.yaml")
-    assert (place / "saved").exists()
-    assert signal.getsignal(signal.SIGINT) is before
+    ours = signal.default_int_handler
+    before = signal.signal(signal.SIGINT, ours)
+    try:
+        with pytest.raises(CommandError, match="ended with exit code 1"):
+            Update.of("prod", None, python(code)).run(place / "Pulumi.prod.yaml")
+        assert (place / "saved").exists()
+        assert signal.getsignal(signal.SIGINT) is ours
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_an_update_in_the_background_ignores_interrupts_as_before(place: Path) -> None:
@@ -135,9 +145,9 @@ def test_an_update_in_the_background_ignores_interrupts_as_before(place: Path) -
     ("stack", "file", "command"),
     [
         ("prod", None, "pulumi up --yes --stack prod"),
-        ("prod", "other.yaml", "pulumi up --yes --stack prod --config-file {place}/other.yaml"),
+        ("prod", "../other.yaml", "pulumi up --yes --stack prod --config-file {place}/other.yaml"),
         ("local", None, "make up"),
-        ("local", "Pulumi.local.yaml", "make up"),
+        ("local", "../Pulumi.local.yaml", "make up"),
     ],
 )
 def test_a_stack_is_deployed_as_its_users_do(
@@ -146,7 +156,7 @@ def test_a_stack_is_deployed_as_its_users_do(
     on_path(monkeypatch, "pulumi", "make")
     elsewhere = place / "elsewhere"
     elsewhere.mkdir()
-    named = None if file is None else place / file
+    named = None if file is None else Path(file)
     monkeypatch.chdir(elsewhere)
     update = Update.of(stack, named, None)
     assert str(update) == command.format(place=place)
