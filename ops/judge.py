@@ -2,6 +2,7 @@
 
 import argparse
 import math
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -16,9 +17,10 @@ from ops import promotion
 from ops.judging.gathering import Intervals, LabelledSet, answers, examples_of, intervals_of, test_parts
 from ops.judging.samples import SourceError
 from ops.judging.sources import Prometheus, Servers
+from ops.judging.update import Update, file_to_edit
 from ops.problem import CommandError
 from ops.stackfile import StackFile
-from ops.verb import Verbs, add_stack_parser, stack_file
+from ops.verb import Verbs, add_stack_parser
 from serving.judge import Answers, Evidence, Ruling, Verdict, judge, judge_stable
 
 if TYPE_CHECKING:
@@ -34,8 +36,12 @@ not of what shares the requests between them; several servers of a version have 
   --incoming, --stable   asked for answers, and for their metrics every --every, until a verdict or for --for
   --prometheus           asked for the metrics of the last --for instead; --selector says how a version's are found
 
-Without a canary, --before N and --before-url compare the stable version with the one before it on newer labelled sets
+With --before N and --before-url the stable version is compared with that earlier one on newer labelled sets
 (--feedback, --labelled): where the stable one has degraded and the one before does better, the stack file goes back.
+The one before may be the canary, at weight 0; another canary must be gone first.
+
+With --apply the edited file is deployed at once, by `pulumi up --yes --stack STACK` (the stack local: `make up`) or by
+what --update says. Where TFK8S_OVERRIDES replaces models, its file is the one that is edited.
 
 Labelled sets are JSON lines {"instance": ..., "label": 7}. The test part that each version keeps is read from --store,
 the store as it is mounted here. How the verdict comes about: docs/judge.md.
@@ -86,53 +92,77 @@ def add_parser(verbs: Verbs) -> None:
     parser.add_argument("--store", metavar="DIR", type=Path, help="root of the model store (default: store.local)")
     for name, what in (("labelled", "more labelled examples"), ("feedback", "labelled examples that still grow")):
         parser.add_argument(f"--{name}", metavar="FILE", type=Path, action="append", default=[], help=what)
-    parser.add_argument("--before", metavar="N", type=int, help="without a canary: the version to compare stable with")
+    parser.add_argument("--before", metavar="N", type=int, help="the earlier version to compare stable with")
     parser.add_argument("--before-url", metavar="URL", help="REST address of that version")
     parser.add_argument(
         "--for", dest="window", metavar="TIME", default="3m", help="most traffic to judge (default: 3m)"
     )
     parser.add_argument("--every", metavar="TIME", default="10s", help="time between two looks (default: 10s)")
-    parser.add_argument("--dry-run", action="store_true", help="show what would be edited, and write nothing")
+    written = parser.add_mutually_exclusive_group()
+    written.add_argument("--dry-run", action="store_true", help="show what would be edited, and write nothing")
+    written.add_argument("--apply", action="store_true", help="deploy what was edited")
+    parser.add_argument("--update", metavar="COMMAND", help="what --apply runs (default: `pulumi up`, or `make up`)")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Gathers, decides, edits.
+    """Gathers, decides, edits, and deploys if told to.
 
     Raises:
-        CommandError: The stack file or the arguments name nothing to judge, or the file cannot be edited.
+        CommandError: The stack file or the arguments name nothing to judge, the file cannot be edited, or its update
+            failed.
+        StackFileError: The file that TFK8S_OVERRIDES names cannot be read.
     """
-    file = StackFile.read(stack_file(options))
+    update = _update(options)
+    stack, given = cast("str", options.stack), cast("Path | None", options.file)
+    file = StackFile.read(file_to_edit(stack, given, os.environ))
     model = cast("str", options.model)
     stable = file.get(("config", "tfk8s:models", model, "tracks", "stable", "version"))
     if not isinstance(stable, int):
         raise CommandError(f"{file.path}: there is no models.{model}.tracks.stable.version to judge against")
     canary, before = promotion.canary_version(file, model), cast("int | None", options.before)
-    if canary is None and not before:
+    if canary is None and before is None:
         raise CommandError(
             f"{file.path}: models.{model}.tracks has no canary\n    add one, or compare the stable version with an "
             "earlier one: --before N --before-url URL"
         )
+    if canary is not None and before not in (None, canary):
+        raise CommandError(
+            f"{file.path}: models.{model}.tracks.canary is version {canary}, and not {before}\n    judge the canary "
+            "first, without --before: going back is for a model without one, or with the version before as its canary"
+        )
     with _client() as client:
-        if canary is not None:
-            duel = _Duel(client, model, canary, stable, [])
+        if before is None:
+            duel = _Duel(client, model, cast("int", canary), stable, [])
             verdict = _judge_canary(duel, file, options)
         else:
-            duel = _Duel(client, model, stable, before or 0, [])
+            duel = _Duel(client, model, stable, before, [])
             verdict = _judge_stable(duel, file, options)
     sys.stdout.write(f"{model}: {verdict.ruling.value} version {duel.incoming}, compared with version {duel.stable}\n")
     sys.stdout.writelines(f"  - {reason}\n" for reason in verdict.reasons)
     if verdict.ruling is not Ruling.HOLD:
         if canary is None:
             promotion.go_back(file, model, duel.stable)
-        elif verdict.ruling is Ruling.PROMOTE:
+        elif verdict.ruling is Ruling.PROMOTE or canary == before:
             promotion.promote(file, model)
         else:
             promotion.roll_back(file, model)
         sys.stdout.write(f"{file.diff()}\n")
         if not cast("bool", options.dry_run):
             file.write()
-            sys.stdout.write("written; `pulumi up` makes it so\n")
+            sys.stdout.write(f"written; `{update or 'pulumi up'}` makes it so\n")
+            sys.stdout.flush()  # before what the update prints
+            if update is not None:
+                update.run(file.path)
     return 0
+
+
+def _update(options: argparse.Namespace) -> Update | None:
+    given = cast("str | None", options.update)
+    if cast("bool", options.apply):
+        return Update.of(cast("str", options.stack), cast("Path | None", options.file), given)
+    if given is not None:
+        raise CommandError("--update says what --apply runs: add --apply, or leave it out")
+    return None
 
 
 def _judge_canary(duel: _Duel, file: StackFile, options: argparse.Namespace) -> Verdict:

@@ -8,17 +8,21 @@ from typing import Final
 
 from serving.judge import Histogram, Traffic
 
-REQUESTS: Final = "tensorflow:serving:request_count"
-"""Completed requests by model and status; on the page with a colon in front, which Prometheus' rules may drop."""
+REQUESTS: Final = "tensorflow_serving_request_count"
+"""Completed requests by model and status."""
 
-LATENCY: Final = "tensorflow:serving:request_latency_bucket"
+LATENCY: Final = "tensorflow_serving_request_latency_bucket"
 """Successful requests by model and upper bound `le`, in microseconds."""
+
+NAMES: Final = ":?tensorflow[:_]serving[:_](request_count|request_latency_bucket)"
+"""Either as the server calls it, `:tensorflow:serving:…`, or as a scrape configuration may: colons are for recorded
+series (docs/monitoring.md)."""
 
 _LINE: Final = re.compile(r"(?P<name>[a-zA-Z_:][\w:]*)(?:\{(?P<labels>.*)\})?\s+(?P<value>\S+)(?:\s+-?\d+)?")
 _LABEL: Final = re.compile(r'(?P<name>[a-zA-Z_]\w*)="(?P<value>(?:[^"\\]|\\.)*)"')
 
 Series = tuple[str, tuple[tuple[str, str], ...]]
-"""Name without a leading colon, and labels in order of their names."""
+"""Name without a leading colon and with `_` for others, and labels in order of their names."""
 
 Snapshot = Mapping[Series, float]
 """Values of all series at one moment."""
@@ -30,7 +34,11 @@ class SourceError(Exception):
 
 def series(name: str, labels: Mapping[str, str]) -> Series:
     """The key of a series."""
-    return name.removeprefix(":"), tuple(sorted(labels.items()))
+    return _plain(name), tuple(sorted(labels.items()))
+
+
+def _plain(name: str) -> str:
+    return name.removeprefix(":").replace(":", "_")
 
 
 def of_page(text: str, model: str, address: str) -> dict[Series, float]:
@@ -48,7 +56,7 @@ def of_page(text: str, model: str, address: str) -> dict[Series, float]:
     """
     found: dict[Series, float] = {}
     for line in text.splitlines():
-        if not line.removeprefix(":").startswith((REQUESTS, LATENCY)):
+        if not _plain(line).startswith((REQUESTS, LATENCY)):
             continue
         match = _LINE.fullmatch(line.strip())
         labels = {each["name"]: each["value"] for each in _LABEL.finditer((match and match["labels"]) or "")}

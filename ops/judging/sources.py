@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final, cast
 
 from contract.labelled import Example
-from ops.judging.samples import LATENCY, REQUESTS, Series, Snapshot, SourceError, of_page, series
+from ops.judging.samples import NAMES, Series, Snapshot, SourceError, of_page, series
 
 if TYPE_CHECKING:
     import httpx
@@ -82,7 +82,7 @@ class Prometheus:
         Raises:
             SourceError: It does not answer, or knows no such series.
         """
-        query = f'{{__name__=~":?{REQUESTS}|:?{LATENCY}",{selector}}}'
+        query = f'{{__name__=~"{NAMES}",{selector}}}'
         url = f"{self._address}/api/v1/query_range"
         now = time.time()
         # Steps at whole multiples: two versions, asked one after the other, are read at the same moments.

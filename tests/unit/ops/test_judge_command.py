@@ -127,6 +127,20 @@ def test_a_stable_version_that_degrades_on_feedback_gives_way_to_the_one_before(
     assert tracks(place) == "tracks: {stable: {version: 7}} # read by the post office"
 
 
+@pytest.mark.parametrize(("wrong", "left"), [(20, "{stable: {version: 7}}"), (0, None)])
+def test_the_version_before_may_be_the_canary_and_is_then_not_judged_as_one(
+    place: Path, monkeypatch: pytest.MonkeyPatch, wrong: int, left: str | None
+) -> None:
+    text = TEXT.replace("7, weight: 90", "8").replace("8, weight: 10", "7, weight: 0")
+    (place / "stack.yaml").write_text(text)
+    write(place / "feedback.jsonl", [Example(number, number % 10) for number in range(1000, 1100)])
+    now, before = Version(8, wrong=frozenset(range(1000, 1000 + wrong))), Version(7)
+    more = ("--stable", "http://v8", "--before", "7", "--before-url", "http://v7")
+    assert run(place, monkeypatch, now, before, *more, "--feedback", str(place / "feedback.jsonl")) == 0
+    expected = f"tracks: {left} # read by the post office" if left else text.splitlines()[3].strip()
+    assert tracks(place) == expected
+
+
 @pytest.mark.parametrize(
     ("text", "arguments", "what"),
     [
@@ -136,6 +150,7 @@ def test_a_stable_version_that_degrades_on_feedback_gives_way_to_the_one_before(
         (TEXT.replace("digits:", "letters:"), SERVERS, "there is no models.digits.tracks.stable.version"),
         (WITHOUT_CANARY, SERVERS, "has no canary\n    add one, or compare"),
         (WITHOUT_CANARY, ("--before", "6"), "--before 6 needs --before-url"),
+        (TEXT, ("--before", "6", "--before-url", "http://v6"), "canary is version 8, and not 6\n    judge the canary"),
     ],
 )
 def test_what_names_nothing_to_judge_is_refused(

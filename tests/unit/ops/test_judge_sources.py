@@ -1,12 +1,14 @@
 """Metrics as the judge reads them: restarts, new servers, and pages that are none."""
 
+import re
+
 import httpx
 import pytest
 
 from contract.labelled import Example
 from local.images.serving.metrics import BUCKETS_MICROSECONDS, Metrics
 from ops.judging.gathering import intervals_of
-from ops.judging.samples import LATENCY, REQUESTS, Counters, Series, SourceError, of_page, series
+from ops.judging.samples import LATENCY, Counters, Series, SourceError, of_page, series
 from ops.judging.sources import Prometheus, Servers
 
 
@@ -55,27 +57,49 @@ def test_a_page_with_a_line_that_is_no_metric_is_refused_by_that_line() -> None:
         of_page(":tensorflow:serving:request_count{oops\n", "digits", "a")
 
 
-def prometheus(answers: dict[str, list[dict[str, object]]]) -> Prometheus:
+def prometheus(answers: dict[str, list[dict[str, object]]], name: str = "") -> Prometheus:
+    """Has these series under one name, by a part of the query that selects them."""
+
     def answer(request: httpx.Request) -> httpx.Response:
         query = request.url.params["query"]
-        found = [each for key, values in answers.items() if key in query for each in values]
+        asked = re.match(r'\{__name__=~"(.*?)",', query)
+        assert asked
+        known = answers if re.fullmatch(asked[1], name) else {}
+        found = [each for key, values in known.items() if key in query for each in values]
         return httpx.Response(200, json={"status": "success", "data": {"resultType": "matrix", "result": found}})
 
     return Prometheus(httpx.Client(transport=httpx.MockTransport(answer)), "http://prometheus:9090")
 
 
-def test_prometheus_gives_the_intervals_at_which_it_read_both_versions() -> None:
+@pytest.mark.parametrize(
+    "name",
+    [":tensorflow:serving:request_count", "tensorflow:serving:request_count", "tensorflow_serving_request_count"],
+)
+def test_prometheus_gives_the_intervals_at_which_it_read_both_versions(name: str) -> None:
     def counted(*values: tuple[float, str]) -> list[dict[str, object]]:
-        labels = {"__name__": f":{REQUESTS}", "instance": "a", "model_name": "digits", "status": "OK"}
+        labels = {"__name__": name, "instance": "a", "model_name": "digits", "status": "OK"}
         return [{"metric": labels, "values": values}]
 
     source = prometheus(
-        {"8": counted((10, "5"), (20, "9"), (40, "20")), "7": counted((10, "0"), (20, "90"), (30, "99"))}
+        {"8": counted((10, "5"), (20, "9"), (40, "20")), "7": counted((10, "0"), (20, "90"), (30, "99"))}, name
     )
     both = [source.snapshots(f'version="{version}"', window_seconds=60, step_seconds=10) for version in (8, 7)]
     (interval,) = intervals_of(*both)
     assert (interval.incoming.requests, interval.stable.requests) == (4, 90)
     assert interval.incoming.latency is None
+
+
+@pytest.mark.parametrize("name", [f":{LATENCY.replace('_', ':', 2)}", LATENCY])
+def test_prometheus_gives_the_latency_of_each_interval(name: str) -> None:
+    labels = {"__name__": name, "instance": "a", "model_name": "digits"}
+    buckets = [
+        {"metric": {**labels, "le": bound}, "values": [(10, "0"), (20, counted)]}
+        for bound, counted in (("1800", "3"), ("+Inf", "4"))
+    ]
+    found = prometheus({"": buckets}, name).snapshots("", window_seconds=60, step_seconds=10)
+    (interval,) = intervals_of(found, found)
+    assert interval.incoming.latency is not None
+    assert (interval.incoming.latency.total, interval.incoming.latency.above(0)) == (4, 1)
 
 
 def test_series_that_prometheus_does_not_know_are_a_source_that_is_missing() -> None:

@@ -1,0 +1,178 @@
+"""`tfk8s judge --apply` on the embedded cluster: canaries with faults behind its gateway, at 100 requests a second.
+
+What a version is told to get wrong lies in its SavedModel, so everything between caller and verdict is the platform's.
+"""
+
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Generator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from local import paths
+from tests.bench.duel import Faults
+from tests.bench.versions import publish_faulty
+from tests.e2e.platform import Platform, make, until, words
+from tests.evidence.load import Load, probabilities
+
+PER_SECOND = 100
+MOST_SECONDS = 180
+STABLE, GOOD = 1, 2
+FAULTY = {3: Faults(wrong=0.05), 4: Faults(times_slower=3), 5: Faults(errors=0.01)}
+STACK = f"""\
+# the embedded stack, with its model behind the gateway
+config:
+  tfk8s:trainingJobs: {{}}
+  tfk8s:models:
+    digits:
+      tenant: ml
+      resources: {{cpu: 200m, memory: 512Mi, limits: {{cpu: 1, memory: 1Gi}}}}
+      tracks: %s # read by the post office
+      autoscaling: {{minReplicas: 1, maxReplicas: 1}}
+      coldStart: 10s
+      expose: {{gateway: {{className: {paths.GATEWAY_CLASS}, port: {paths.GATEWAY_PORT}, fromNamespaces: [ml]}}}}
+"""
+TFK8S = Path(sys.executable).with_name("tfk8s")
+
+Probabilities = list[list[float]]
+
+
+def alone(version: int) -> str:
+    return STACK % f"{{stable: {{version: {version}}}}}"
+
+
+def with_canary(version: int) -> str:
+    return STACK % f"{{stable: {{version: {STABLE}, weight: 90}}, canary: {{version: {version}, weight: 10}}}}"
+
+
+class Stack:
+    """The stack local, with a file that says what its models are."""
+
+    def __init__(self, platform: Platform, file: Path) -> None:
+        self._platform, self.file = platform, file
+        self.environment = {"TFK8S_OVERRIDES": str(file)}
+
+    def up(self, text: str) -> None:
+        self.file.write_text(text)
+        done = make("up", self.environment)
+        assert done.status == 0, done.text
+
+    def again(self) -> set[str]:
+        """What another `up` does, by word."""
+        return set(make("up", self.environment).stack_changes())
+
+    def pods(self, version: int) -> list[str]:
+        """Addresses of a version's servers."""
+        pods = self._platform.pods().items()
+        return [f"http://{pod['status']['podIP']}:8501" for name, pod in pods if name.startswith(f"digits-v{version}-")]
+
+    def judge(self, canary: int, most: str) -> tuple[str, float, float]:
+        """What the verb prints, and the seconds until its verdict is written and until it is deployed."""
+        [incoming], [stable] = self.pods(canary), self.pods(STABLE)
+        command = [TFK8S, "judge", "local", "digits", "--apply", "--incoming", incoming, "--stable", stable]
+        started = time.monotonic()
+        said, verdict = "", 0.0
+        with subprocess.Popen(
+            [*command, "--store", paths.STORE, "--for", most],
+            cwd=paths.ROOT,
+            env={**os.environ, **self.environment},
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as running:
+            assert running.stdout
+            for line in running.stdout:
+                said += line
+                if line.startswith("written;"):
+                    verdict = time.monotonic() - started
+        applied = time.monotonic() - started
+        print(f"\nverdict after {verdict:.1f} s, deployed after {applied:.1f} s\n{said}")
+        assert running.returncode == 0
+        return said, verdict, applied
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Generator[Stack]:
+    """Two trained versions lie in the store, and the first is served."""
+    scratch = tmp_path_factory.mktemp("stack")
+    assert make("down").status == 0
+    platform = Platform(scratch)
+    for version in (STABLE, GOOD):
+        config = words()
+        config["tfk8s:trainingJobs"]["digits"] |= {"version": version, "seed": version}
+        config["tfk8s:models"]["digits"]["tracks"]["stable"]["version"] = version
+        assert platform.up(config).status == 0
+    yield Stack(platform, scratch / "stack.yaml")
+    assert make("down").status == 0
+
+
+@pytest.fixture(scope="module")
+def expected(stack: Stack) -> list[Probabilities]:
+    """What both trained versions say of the digits that are asked for."""
+    found: list[Probabilities] = []
+    for version in (GOOD, STABLE):
+        stack.up(alone(version))
+        until("the other version is gone", 60, lambda version=version: not stack.pods(3 - version))
+        found.append(probabilities())
+    return found
+
+
+@pytest.fixture(scope="module", autouse=True)
+def faulty(stack: Stack, expected: list[Probabilities], tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The stable version with each fault; slowness is measured against what the load makes of the stable one."""
+    [stable] = stack.pods(STABLE)
+    with Load(tmp_path_factory.mktemp("rest"), "rest", PER_SECOND, expected):
+        time.sleep(5)
+        before = latency(stable)
+        time.sleep(15)
+        after = latency(stable)
+    seconds = (after[0] - before[0]) / (after[1] - before[1]) / 1e6
+    print(f"\nthe stable version takes {seconds * 1e3:.1f} ms at {PER_SECOND} requests a second")
+    for version, faults in FAULTY.items():
+        publish_faulty(paths.STORE, of=STABLE, version=version, faults=faults, seconds=seconds)
+
+
+def latency(address: str) -> tuple[float, float]:
+    """Microseconds of all successful requests of a server so far, and how many they were."""
+    page = httpx.get(f"{address}/monitoring/prometheus/metrics").raise_for_status().text
+    total, count = (re.search(rf"request_latency_{what}\{{.*predict.*\}} (\S+)", page) for what in ("sum", "count"))
+    assert total
+    assert count
+    return float(total[1]), float(count[1])
+
+
+@pytest.mark.parametrize("version", FAULTY, ids=lambda version: str(FAULTY[version]))
+def test_a_harmful_canary_is_rolled_back_within_three_minutes(
+    stack: Stack, expected: list[Probabilities], version: int, tmp_path: Path
+) -> None:
+    stack.up(with_canary(version))
+    print(FAULTY[version])
+    with Load(tmp_path, "load", PER_SECOND, expected) as load:
+        time.sleep(5)
+        compared = [latency(address) for served in (version, STABLE) for address in stack.pods(served)]
+        said, _, applied = stack.judge(version, "3m")
+        until("the canary is gone", 60, lambda: not stack.pods(version))
+    print("canary and stable version:", " and ".join(f"{total / count / 1e3:.1f} ms" for total, count in compared))
+    failed = [one.failure for one in load.answers if one.failure]
+    print(f"{len(load.answers)} requests, {len(failed)} failed: {failed[:1]}")
+    assert f"digits: roll back version {version}, compared with version {STABLE}\n" in said
+    assert applied <= MOST_SECONDS
+    assert stack.file.read_text() == alone(STABLE)
+    assert stack.again() == {"unchanged"}
+    assert bool(failed) == bool(FAULTY[version].errors), "but for the canary's own errors none fails"
+
+
+def test_a_good_canary_is_promoted(stack: Stack, expected: list[Probabilities], tmp_path: Path) -> None:
+    stack.up(with_canary(GOOD))
+    with Load(tmp_path, "load", PER_SECOND, expected) as load:
+        said, _, _ = stack.judge(GOOD, "10m")
+        until("the old version is gone", 60, lambda: not stack.pods(STABLE))
+    print(f"{len(load.answers)} requests")
+    assert f"digits: promote version {GOOD}, compared with version {STABLE}\n" in said
+    assert stack.file.read_text() == alone(GOOD)
+    assert stack.again() == {"unchanged"}
+    assert [one.failure for one in load.answers if one.failure] == []
