@@ -3,7 +3,7 @@
 import os
 import platform
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +21,7 @@ _BUCKET = 5.0
 
 _WIDTH, _HEIGHT, _LEFT, _TOP = 900, 180, 60, 40
 _COLORS = {
+    "restart": "#67e8f9",
     "rolling update": "#0369a1",
     "scale-up": "#15803d",
     "scale-down": "#86efac",
@@ -45,11 +46,15 @@ class Control:
     """The same replacement of a pod, with something taken away."""
 
     name: str
+    replacements: int
+    """How often the pod was replaced until something was lost."""
+
     answers: Sequence[Answer]
 
     def row(self) -> str:
         """Of the page's table."""
-        return f"| {self.name} | {len(self.answers):,} | {_failed(self.answers)} | {_why(self.answers)} |"
+        counts = f"{self.replacements} | {len(self.answers):,} | {_failed(self.answers)}"
+        return f"| {self.name} | {counts} | {_why(self.answers)} |"
 
 
 def quantile(seconds: Sequence[float], share: float) -> float:
@@ -62,9 +67,9 @@ def write(
     events: Sequence[Event],
     controls: Sequence[Control],
     gateway: Sequence[Answer],
-    control_rate: int,
+    of_controls: Mapping[str, int],
 ) -> None:
-    """Write the page and the picture; controls and the gateway's restart had `control_rate` requests a second."""
+    """Write the page and the picture; `of_controls` are numbers that the page gives of them, by its words."""
     PICTURE.write_text(drawn(answers, events))
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     machine = f"{os.cpu_count()} cores, {memory:.0f} GiB, {platform.freedesktop_os_release()['PRETTY_NAME']}"
@@ -77,7 +82,7 @@ def write(
         "rate": f"{rate:.0f}",
         "events": "\n".join(_row(kind, answers, events) for kind in dict.fromkeys(event.kind for event in events)),
         "controls": "\n".join(control.row() for control in controls),
-        "control_rate": control_rate,
+        **of_controls,
         "gateway_failed": _failed(gateway),
         "gateway_requests": f"{len(gateway):,}",
         "gateway_why": _why(gateway),
@@ -85,14 +90,33 @@ def write(
     PAGE.write_text(Template(TEMPLATE.read_text()).substitute(words))
 
 
+def during(kind: str, answers: Sequence[Answer], events: Sequence[Event]) -> list[Answer]:
+    """Answers to what was sent while events of this kind befell the platform."""
+    spans = [(event.begun, event.ended) for event in events if event.kind == kind]
+    return [one for one in answers if any(begun <= one.sent <= ended for begun, ended in spans)]
+
+
+def p99(answers: Sequence[Answer]) -> float:
+    """The seconds that 99 % of these answers stay below."""
+    return quantile([one.seconds for one in answers], 0.99)
+
+
 def _row(kind: str, answers: Sequence[Answer], events: Sequence[Event]) -> str:
-    of_kind = [event for event in events if event.kind == kind]
-    seen = [one for one in answers if any(event.begun <= one.sent <= event.ended for event in of_kind)]
-    each = sum(event.ended - event.begun for event in of_kind) / len(of_kind)
+    lasted = [event.ended - event.begun for event in events if event.kind == kind]
+    seen = during(kind, answers, events)
     times = [one.seconds for one in seen]
-    median, p99 = (f"{quantile(times, share) * 1e3:.0f} ms" for share in (0.5, 0.99))
-    slowest = f"{max(times) * 1e3:.0f} ms"
-    return f"| {kind} | {len(of_kind)} | {each:.0f} | {len(seen):,} | {_failed(seen)} | {median} | {p99} | {slowest} |"
+    cells = (
+        kind,
+        f"{len(lasted)}",
+        f"{sum(lasted) / len(lasted):.0f}",
+        f"{len(seen):,}",
+        f"{_failed(seen)}",
+        f"{quantile(times, 0.5) * 1e3:.1f} ms",
+        f"{p99(seen) * 1e3:.1f} ms",
+        f"{p99(seen) / p99(during(REST, answers, events)):.1f}",
+        f"{max(times) * 1e3:.0f} ms",
+    )
+    return f"| {' | '.join(cells)} |"
 
 
 def _failed(answers: Sequence[Answer]) -> int:
@@ -135,7 +159,7 @@ def drawn(answers: Sequence[Answer], events: Sequence[Event]) -> str:
                 f'fill="{_COLORS[event.kind]}" opacity="0.25"/>'
             )
     for number, (kind, color) in enumerate(_COLORS.items()):
-        left = _LEFT + number * 125
+        left = _LEFT + number * 112
         parts.append(f'<rect x="{left}" y="10" width="14" height="14" fill="{color}" opacity="0.45"/>')
         parts.append(f'<text x="{left + 20}" y="22">{kind}</text>')
     for quarter in range(5):

@@ -7,111 +7,22 @@ import copy
 import signal
 import time
 from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
 from local import paths
-from local.cluster import credentials
-from local.cluster.api import connect
-from tests.e2e.platform import Platform, make, signal_one, until, words
+from tests.e2e.platform import Platform, make, signal_one, words
 from tests.evidence.load import Answer, Load, probabilities
-from tests.evidence.report import Control, Event, write
+from tests.evidence.report import REST, Control, write
+from tests.evidence.served import MEMORY, Served, served
 
 RATE, CONTROL_RATE = 150, 50
 REQUESTS: Final = 100_000
-DEPLOYMENTS = "/apis/apps/v1/namespaces/ml/deployments"
-PODS = "/api/v1/namespaces/ml/pods"
-SETTLE_SECONDS = 180
+RESTARTS, UPDATES, SCALINGS, PROMOTIONS = 4, 6, 5, 3
 MOST_REPLACEMENTS = 5
-MEMORY = ("512Mi", "520Mi")
-"""Two sizes of a server, of which either changes its pods."""
-
-
-def served(
-    stable: int, canary: int | None = None, *, weight: int = 0, replicas: int = 2, memory: str = MEMORY[0]
-) -> Any:
-    """The local stack with its model behind the gateway, so many servers of each version, and room for them."""
-    config = words()
-    config["tfk8s:trainingJobs"] = {}
-    tracks: dict[str, Any] = {"stable": {"version": stable, "weight": 100 - weight}}
-    if canary is not None:
-        tracks["canary"] = {"version": canary, "weight": weight}
-    model = config["tfk8s:models"]["digits"]
-    model["tracks"] = tracks
-    model["resources"]["memory"] = memory
-    gateway = {"className": paths.GATEWAY_CLASS, "port": paths.GATEWAY_PORT, "fromNamespaces": ["ml"]}
-    model["expose"] = {"gateway": gateway}
-    model["autoscaling"] = {"minReplicas": replicas, "maxReplicas": replicas}
-    config["tfk8s:tenants"]["ml"]["quota"]["limits"] = {"cpu": 24, "memory": "24Gi"}
-    config["tfk8s:tenants"]["ml"]["quota"]["requests"] |= {"cpu": 8, "memory": "16Gi"}
-    return config
-
-
-class Served:
-    """The platform as it stands, and the events that befall it."""
-
-    def __init__(self, platform: Platform) -> None:
-        self._platform = platform
-        self.events: list[Event] = []
-
-    def up(self, config: Any, pods: int) -> None:
-        """Bring it to this stack, and wait until just so many servers are there."""
-        done = self._platform.up(config)
-        assert done.status == 0, done.text
-        self.settle(pods)
-
-    def settle(self, pods: int) -> None:
-        """Wait until just so many servers are there, each Ready, and none is leaving."""
-
-        def settled() -> bool:
-            found = self._servers()
-            return len(found) == pods and all(map(_is_ready, found))
-
-        until(f"{pods} servers", SETTLE_SECONDS, settled)
-
-    def names(self) -> list[str]:
-        """All servers."""
-        return [pod["metadata"]["name"] for pod in self._servers()]
-
-    @contextmanager
-    def event(self, kind: str) -> Generator[None]:
-        """Take the time of what happens in the block."""
-        begun = time.time()
-        yield
-        time.sleep(1)
-        self.events.append(Event(kind=kind, begun=begun, ended=time.time()))
-
-    def evict(self, pod: str) -> None:
-        """As a drain does."""
-        eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": pod, "namespace": "ml"}}
-        self._platform.post(f"{PODS}/{pod}/eviction", eviction).raise_for_status()
-        until("it leaves", SETTLE_SECONDS, lambda: pod not in self.names())
-
-    def again(self, config: Any) -> Mapping[str, int]:
-        """What another `up` with this stack does, by word."""
-        return self._platform.up(config).stack_changes()
-
-    def deployment(self, name: str) -> Any:
-        """The Deployment as the API server has it."""
-        return self._platform.get(f"{DEPLOYMENTS}/{name}")
-
-    def replace(self, name: str, spec: Any) -> None:
-        """Give the Deployment another spec, behind the program's back and whatever became of its status meanwhile."""
-        made = self.deployment(name)
-        del made["metadata"]["resourceVersion"]
-        with connect(credentials.ADMIN) as client:
-            client.put(f"{DEPLOYMENTS}/{name}", json={**made, "spec": spec}).raise_for_status()
-
-    def _servers(self) -> list[Any]:
-        return self._platform.get(PODS, labelSelector="app.kubernetes.io/component=serving")["items"]
-
-
-def _is_ready(pod: Any) -> bool:
-    conditions = {one["type"]: one["status"] for one in pod["status"].get("conditions", [])}
-    return conditions.get("Ready") == "True" and "deletionTimestamp" not in pod["metadata"]
 
 
 @pytest.fixture(scope="module")
@@ -153,18 +64,22 @@ def test_no_request_is_lost_while_everything_changes(
 ) -> None:
     with Load(tmp_path, "changes", RATE, expected) as load:
         begun = time.time()
-        with model.event("nothing happens"):
+        with model.event(REST):
             time.sleep(60)
-        for number in range(10):
+        for _ in range(RESTARTS):
+            with model.event("restart"):
+                model.restart("digits-v1")
+                model.settle(2)
+        for number in range(UPDATES):
             with model.event("rolling update"):
                 model.up(served(1, memory=MEMORY[(number + 1) % 2]), 2)
-        for _ in range(5):
+        for _ in range(SCALINGS):
             with model.event("scale-up"):
                 model.up(served(1, replicas=3), 3)
             with model.event("scale-down"):
                 model.up(served(1), 2)
         stable = 1
-        for _ in range(3):
+        for _ in range(PROMOTIONS):
             other = 3 - stable
             with model.event("canary starts"):
                 model.up(served(stable, other, weight=10), 4)
@@ -230,20 +145,21 @@ def test_without_it_requests_are_lost(
     model.replace("digits-v1", changed)
     model.settle(1)
     answers: list[Answer] = []
-    for number in range(MOST_REPLACEMENTS):  # without a drain it is a race, which the gateway may win
-        changed["template"]["metadata"]["annotations"] = {"restarted": str(number)}
+    replacements = 0
+    # Without a drain it is a race, which the gateway may win.
+    while replacements < MOST_REPLACEMENTS and not any(one.failure for one in answers):
+        replacements += 1
+        changed["template"]["metadata"]["annotations"] = {"restarted": str(replacements)}
         answers += lost(model, changed, expected, tmp_path)
-        if any(one.failure for one in answers):
-            break
     model.replace("digits-v1", alone["spec"])
     model.settle(1)
     assert any(one.failure for one in answers)
-    keep(control, answers)
+    keep(control, answers, replacements)
 
 
-def keep(name: str, answers: list[Answer]) -> None:
+def keep(name: str, answers: list[Answer], replacements: int) -> None:
     """For the page, once it was what it should be."""
-    control = Control(name=name, answers=answers)
+    control = Control(name=name, replacements=replacements, answers=answers)
     print(control.row())
     RESULTS.setdefault("controls", []).append(control)
 
@@ -266,7 +182,7 @@ def test_with_it_the_same_change_loses_none(
     changed["template"]["metadata"]["annotations"] = {"restarted": "as it is"}
     answers = lost(model, changed, expected, tmp_path)
     assert [one.failure for one in answers if one.failure] == []
-    keep("as the program makes it", answers)
+    keep("as the program makes it", answers, 1)
 
 
 def gateway_process() -> int:
@@ -288,10 +204,11 @@ def test_a_restart_of_the_gateway_itself(
         time.sleep(20)
     RESULTS["gateway"] = load.answers
     assert load.answers[-1].failure is None, "it answers again"
-    print(Control(name="a restart of the gateway", answers=load.answers).row())
+    print(Control(name="a restart of the gateway", replacements=1, answers=load.answers).row())
 
 
 def test_the_page_is_written() -> None:
     assert set(RESULTS) == {"answers", "events", "controls", "gateway"}, "only where all the others passed"
     assert len(RESULTS["controls"]) == len(CONTROLS) + 1
-    write(RESULTS["answers"], RESULTS["events"], RESULTS["controls"], RESULTS["gateway"], CONTROL_RATE)
+    of_controls = {"control_rate": CONTROL_RATE, "most_replacements": MOST_REPLACEMENTS}
+    write(RESULTS["answers"], RESULTS["events"], RESULTS["controls"], RESULTS["gateway"], of_controls)

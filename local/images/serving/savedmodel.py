@@ -1,14 +1,12 @@
-"""A SavedModel in a TensorFlow session, as the real server runs it; the only module that imports TensorFlow."""
+"""A SavedModel in a TensorFlow session, as the real server runs it."""
 
-import importlib
-import os
-import sys
 from collections.abc import Mapping
 from typing import Any
 
 from google.protobuf import json_format
 
 from .flags import Flags
+from .runtime import import_tensorflow
 from .signature import Array, Signature, TensorInfo
 from .status import ServingError, invalid_argument
 from .warmup import warmup_requests
@@ -19,17 +17,6 @@ CODES = (
     *("INTERNAL", "UNAVAILABLE", "DATA_LOSS", "UNAUTHENTICATED"),
 )
 """TensorFlow's error codes by number."""
-
-
-def import_tensorflow() -> Any:  # noqa: ANN401 (TensorFlow's package has no usable types)
-    """TensorFlow without Keras, which takes a third of the import and serves nobody here."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
-    os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")  # built for the CPU; do not look for a driver
-    if "tensorflow" not in sys.modules:
-        sys.modules.setdefault("keras", None)  # pyright: ignore[reportArgumentType] (None makes the import fail, as documented)
-    tensorflow = importlib.import_module("tensorflow")
-    tensorflow.get_logger().setLevel("ERROR")  # it calls the session API deprecated at each start
-    return tensorflow
 
 
 class SavedModel:
@@ -50,18 +37,17 @@ class SavedModel:
             ServingError: It cannot be loaded, or a warm-up request fails.
         """
         self._tf = import_tensorflow()
-        v1 = self._tf.compat.v1
         threads = flags.tensorflow_session_parallelism
-        config = v1.ConfigProto(
+        config = self._tf.config(
             intra_op_parallelism_threads=flags.tensorflow_intra_op_parallelism or threads,
             inter_op_parallelism_threads=flags.tensorflow_inter_op_parallelism or threads,
         )
-        self._options = v1.RunOptions(timeout_in_ms=max(flags.rest_api_timeout_in_ms, 0))
-        self._session = v1.Session(graph=self._tf.Graph(), config=config)
+        self._options = self._tf.run_options(timeout_in_ms=max(flags.rest_api_timeout_in_ms, 0))
+        self._session = self._tf.session(graph=self._tf.graph(), config=config)
         try:
             with self._session.graph.as_default():
-                meta_graph = v1.saved_model.load(self._session, flags.saved_model_tags.split(","), path)
-        except self._tf.errors.OpError as error:
+                meta_graph = self._tf.load(self._session, flags.saved_model_tags.split(","), path)
+        except self._tf.op_error as error:
             raise self._serving_error(error) from None
         except (OSError, RuntimeError, ValueError) as error:
             raise ServingError("NOT_FOUND", str(error)) from None
@@ -77,7 +63,7 @@ class SavedModel:
             self._warm_up(path, max(flags.num_request_iterations_for_warmup, 1))
 
     def _signature(self, definition: Any) -> Signature:  # noqa: ANN401 (a SignatureDef)
-        names = self._tf.dtypes.as_dtype
+        names = self._tf.as_dtype
         inputs = {
             name: TensorInfo(
                 dtype=f"DT_{names(info.dtype).name.upper().replace('FLOAT32', 'FLOAT').replace('FLOAT64', 'DOUBLE')}",
@@ -106,7 +92,7 @@ class SavedModel:
         fetches = {name: info.name for name, info in sorted(definition.outputs.items())}
         try:
             return self._session.run(fetches, feed, options=self._options)
-        except self._tf.errors.OpError as error:
+        except self._tf.op_error as error:
             raise self._serving_error(error) from None
         except (TypeError, ValueError) as error:
             raise invalid_argument(str(error)) from None

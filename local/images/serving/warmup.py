@@ -10,6 +10,7 @@ from typing import Any
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
+from .runtime import TensorFlow
 from .signature import Array
 from .status import ServingError
 
@@ -31,7 +32,7 @@ MESSAGES: dict[str, list[tuple[str, int, str, bool]]] = {
 """Message to its fields: name, number, type, repeated."""
 
 
-def warmup_requests(tf: Any, path: str) -> Iterator[tuple[str, dict[str, Array]]]:  # noqa: ANN401 (the TensorFlow package)
+def warmup_requests(tf: TensorFlow, path: str) -> Iterator[tuple[str, dict[str, Array]]]:
     """Signature and inputs of each recorded predict request of a model version; none if it ships none.
 
     Raises:
@@ -42,8 +43,8 @@ def warmup_requests(tf: Any, path: str) -> Iterator[tuple[str, dict[str, Array]]
         return
     prediction_log = _message_class()
     try:
-        records = list(tf.compat.v1.io.tf_record_iterator(str(file)))
-    except tf.errors.DataLossError as error:
+        records = list(tf.record_iterator(str(file)))
+    except tf.data_loss_error as error:
         raise ServingError(
             "DATA_LOSS", f"Please verify your warmup data is in TFRecord format. {error.message}"
         ) from None

@@ -49,7 +49,7 @@ def test_api_server_knows_nobody_without_a_certificate_and_restricts_nodes() -> 
     server = PROGRAMS[3]
     assert flag(server, "anonymous-auth") == "false"
     assert flag(server, "authorization-mode") == "Node,RBAC"
-    assert flag(server, "enable-admission-plugins") == "NodeRestriction"
+    assert set(flag(server, "enable-admission-plugins").split(",")) == {"NodeRestriction", "AlwaysPullImages"}
 
 
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: program.name)
