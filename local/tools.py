@@ -112,7 +112,8 @@ PROMETHEUS = GoModule(
     name="prometheus",
     main="github.com/prometheus/prometheus",
     packages=("tool",),
-    version_ldflags=lambda v: f"-X github.com/prometheus/common/version.Version={v.removeprefix('v')}",
+    # Release 3.13.5 is the module v0.313.5.
+    version_ldflags=lambda v: f"-X github.com/prometheus/common/version.Version={v.replace('v0.3', '3.', 1)}",
     # What infra/components/scrape.py uses; the clients of two dozen clouds would be most of the build.
     tags=("remove_all_sd", "enable_dns_sd", "enable_kubernetes_sd"),
 )
