@@ -98,6 +98,12 @@ def stays(platform: Platform, replicas: int, seconds: float) -> None:
         time.sleep(1)
 
 
+def rates(platform: Platform, seconds: float) -> list[float]:
+    """All that was recorded for the autoscaler in the last so many seconds."""
+    [series] = asked(prometheus(platform), f'tfk8s_model_requests_per_second{{model="digits"}}[{seconds:.0f}s]')
+    return [round(float(value), 1) for _, value in series["values"]]
+
+
 def statuses(load: Load) -> Counter[str]:
     """200, or what came in its place."""
     return Counter("200" if one.failure is None else one.failure for one in load.answers)
@@ -135,6 +141,9 @@ def test_a_source_that_is_gone_at_the_peak_takes_no_replica_and_scaling_goes_on_
             print(f"\n{away.__name__}: 4 replicas for {AWAY_SECONDS} s; ScalingActive {scaling_active(platform)}")
         stays(platform, 4, FRESH_SECONDS)
         print(f"back: 4 replicas for {FRESH_SECONDS} s more; ScalingActive {scaling_active(platform)}")
+        said = rates(platform, FRESH_SECONDS)
+        print(f"rates recorded meanwhile, {PEAK} offered: {said}")
+        assert min(said) > 0.9 * PEAK
     with Load(tmp_path, "more", MORE, expected) as more:
         began = time.monotonic()
         until("scaling goes on", 120, lambda: platform.replicas() == 6)

@@ -15,6 +15,6 @@ def prometheus(platform: Platform) -> str:
 
 
 def asked(url: str, expression: str) -> list[dict[str, Any]]:
-    """The series of an instant query: their labels as `metric`, their `value` with its time."""
+    """The series of a query: their labels as `metric`, and their `value`, or `values` of a range, with the time."""
     answer = httpx.get(f"{url}/api/v1/query", params={"query": expression}, trust_env=False, timeout=10)
     return cast("list[dict[str, Any]]", answer.raise_for_status().json()["data"]["result"])
