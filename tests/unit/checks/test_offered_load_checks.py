@@ -70,6 +70,11 @@ def test_zero_replicas_pass_where_the_autoscaler_can_start_from_them(
     assert [finding.check for finding in findings] == ([] if fits else ["scale-to-zero"])
 
 
+def test_of_no_replicas_none_can_be_evicted() -> None:
+    load = ("models.digits.load", {"requestsPerSecond": 20, "perReplica": 50})
+    assert found(*cluster("1.37"), requests(0), load) == ()
+
+
 def test_zero_replicas_on_an_unknown_cluster_are_refused_with_what_to_state() -> None:
     findings = found(*COUNTED, requests(0))
     assert [finding.check for finding in findings] == ["hpa-tolerance", "scale-to-zero"]
