@@ -84,6 +84,7 @@ def test_a_source_range_that_is_no_network_is_refused(text: str, fix: str) -> No
 def test_the_whole_world_is_a_warning(text: str) -> None:
     finding = only("source-ranges", ("models.digits.expose", {"loadBalancer": {"sourceRanges": [text]}}))
     assert finding.severity == "warning"
+    assert f"{text} lets everybody call digits" in finding.message
 
 
 def test_half_the_world_and_one_address_pass() -> None:
