@@ -59,9 +59,13 @@ def test_a_jump_just_in_time_passes() -> None:
     assert found(*fleet(3, 20, requestsPerSecond=100, step=700, perReplica=50, within="525s")) != ()
 
 
-def test_a_target_that_would_do_is_proposed() -> None:
-    finding = only("scale-time", *fleet(3, 40, requestsPerSecond=100, step=700, perReplica=50, within="8m"))
-    assert finding.fix.startswith("lower autoscaling.targets.cpu to ")
+@pytest.mark.parametrize("target", ["67%", "70%", "71%"])
+def test_the_nearest_target_that_would_do_is_proposed(target: str) -> None:
+    slow = fleet(3, 40, target=target, requestsPerSecond=100, step=700, perReplica=50, within="8m")
+    assert only("scale-time", *slow).fix.startswith("lower autoscaling.targets.cpu to 66%, or ")
+
+
+def test_one_round_is_said_in_the_singular() -> None:
     one = only("scale-time", *fleet(2, 3, requestsPerSecond=50, step=105, perReplica=50, within="1s"))
     assert "; 1 round = 1m46s > within 1s, since a round can" in one.message
 
