@@ -73,6 +73,8 @@ def test_one_round_is_said_in_the_singular() -> None:
 def test_of_many_rounds_the_first_and_the_last_are_shown() -> None:
     message = only("scale-time", *fleet(3, 90, requestsPerSecond=100, step=3000, perReplica=50, within="5m")).message
     assert "3, then 5 at 1m46s, 8 at 3m31s, 12 at 5m16s, 18 at 7m1s, 26 at 8m47s, …, 79 at 14m4s" in message
+    six = only("scale-time", *fleet(3, 90, requestsPerSecond=100, step=1300, perReplica=50, within="5m")).message
+    assert "18 at 7m1s, 26 at 8m47s, 38 at " in six
 
 
 @pytest.mark.parametrize(("seconds", "least"), [(316, 6), (315, 9), (106, 13), (105, 19)])

@@ -39,6 +39,7 @@ def test_a_gate_that_is_said_to_be_on_or_off_counts_whatever_the_version() -> No
     assert found(*cluster(None, HPAConfigurableTolerance=True), requests()) == ()
     finding = only("hpa-tolerance", *cluster("1.36", HPAConfigurableTolerance=False), requests())
     assert "HPAConfigurableTolerance is off in cluster.featureGates" in finding.message
+    assert finding.message == only("hpa-tolerance", *cluster(None, HPAConfigurableTolerance=False), requests()).message
 
 
 def test_an_unknown_version_is_asked_for_only_where_it_counts() -> None:
