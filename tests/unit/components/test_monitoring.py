@@ -193,6 +193,7 @@ def test_an_image_whose_version_is_not_said_is_taken_as_it_is() -> None:
 def test_objectives_that_no_alert_could_tell_are_refused() -> None:
     finding = only("objectives", PROMETHEUS, ("monitoring.objectives", {"availability": "93%"}))
     assert "14.4 x (100% - 93%) = 100.8% of the requests of 1h to fail" in finding.message
+    assert finding.fix == "promise more than 93.1%"
     assert found(PROMETHEUS, ("monitoring.objectives", {"availability": "94%"})) == ()
     finding = only("objectives", PROMETHEUS, ("monitoring.objectives", {"latency": "5s"}))
     assert "5s >= models.digits.requestTimeout 5s" in finding.message
