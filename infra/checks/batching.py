@@ -73,11 +73,12 @@ def _per_replica(model: ModelSettings) -> float:
 
 
 def _remedy(model: ModelSettings, batching: Batching, figures: BatchingPlan) -> str:
+    """What would be in time, with room in the queue for a warm-up request still."""
     seconds = Fraction(model.request_timeout.seconds - batching.timeout.seconds)
     rows = int(seconds * Fraction(_per_replica(model)))
     enqueued = rows // batching.max_batch_size - figures.threads
-    if enqueued >= 1:
+    if enqueued * batching.max_batch_size >= WARMUP_ROWS:
         return f"lower maxEnqueuedBatches to {enqueued}"
     size = rows // (figures.threads + 1)
-    least = f"maxBatchSize to {size} and maxEnqueuedBatches to 1" if size > 1 else "the load of a replica"
-    return f"lower {least}, or raise requestTimeout"
+    smaller = [f"lower maxBatchSize to {size} and maxEnqueuedBatches to 1"] if size >= WARMUP_ROWS else []
+    return ", or ".join([*smaller, f"raise requestTimeout to {figures.longest}"])

@@ -61,6 +61,8 @@ VARIANTS: Final[Mapping[str, Sequence[tuple[str, object]]]] = {
     "monitoring": (
         ("images.prometheus", {"ref": f"quay.io/prometheus/prometheus:v3.5.0@{DIGEST}"}),
         ("monitoring", {"objectives": {"latency": "1s"}, "storageClassName": "fast", "gateway": _COUNTED}),
+    ),
+    "requests, counted elsewhere": (
         ("cluster.kubernetesVersion", "1.37"),
         ("models.digits.autoscaling", {"minReplicas": 0, "maxReplicas": 3, "targets": {"requestsPerSecond": 9}}),
     ),

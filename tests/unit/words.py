@@ -7,7 +7,7 @@ from typing import Final, cast
 
 from ruamel.yaml import YAML
 
-from infra.checks import examine
+from infra.checks import CHECKS, examine
 from infra.checks.example import COUNTED, DIGEST, sound_words
 from infra.finding import Finding
 from ops.stackfile import ROOT
@@ -17,6 +17,8 @@ __all__ = ["COUNTED", "DIGEST", "GONE", "SWEEP", "TODAY", "Words", "changed", "f
 TODAY: Final = date(2026, 1, 31)
 GONE: Final = object()
 """Takes a key away."""
+
+SEVERITIES: Final = {check.id: check.severities for check in CHECKS}
 
 Words = dict[str, object]
 
@@ -63,8 +65,11 @@ def changed(*changes: tuple[str, object]) -> Words:
 
 
 def found(*changes: tuple[str, object]) -> tuple[Finding, ...]:
-    """Everything that is said about the changed stack."""
-    return examine(changed(*changes), TODAY).findings
+    """Everything that is said about the changed stack, each as severe as its check may be."""
+    findings = examine(changed(*changes), TODAY).findings
+    for finding in findings:
+        assert finding.severity in SEVERITIES.get(finding.check, ("error", "warning")), finding.text()
+    return findings
 
 
 def only(check: str, *changes: tuple[str, object]) -> Finding:

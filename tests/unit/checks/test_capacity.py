@@ -63,6 +63,12 @@ def test_a_quota_full_of_pods_passes_once_old_ones_go_first() -> None:
     only("capacity-dip", *_ROOM, full, ("models.digits.rollout", {"maxSurge": 0, "maxUnavailable": 1}))
 
 
+def test_a_run_has_no_old_pods_that_could_go_first() -> None:
+    other = ("trainingJobs.other", {"tenant": "train", "version": 1, "gpus": 1, "resources": {"cpu": 1, "memory": 1}})
+    quota = {"requests": {"cpu": 9, "memory": "9Gi", "gpu": 2}, "limits": {"cpu": 9, "memory": "9Gi"}}
+    assert only("quota", other, ("tenants.train.quota", quota)).fix == "raise the quota to 3"
+
+
 def test_the_next_version_counts_beside_the_present_one() -> None:
     finding = only("quota", ("models.digits.autoscaling.minReplicas", 3), *_ROOM)
     assert "(3 replicas at most + 3 of the next version beside them = 6 pods) x 1 = 6" in finding.message

@@ -6,6 +6,12 @@ from tests.unit.canary import ROOMY, exposed, tracks
 from tests.unit.words import found, only
 
 
+def public(**gateway: object) -> tuple[str, object]:
+    """Behind a gateway that somebody else made, which is known by its host name alone."""
+    parent = {"namespace": "gateways", "name": "public"}
+    return exposed(className=None, parent=parent, hostname="ml.example.org", **gateway)
+
+
 @pytest.mark.parametrize(("kind", "words"), [("clusterIP", {}), ("loadBalancer", {"sourceRanges": ["10.0.0.0/8"]})])
 def test_a_second_track_needs_a_gateway(kind: str, words: dict[str, object]) -> None:
     finding = only("one-track", *tracks(3, canary=2), ("models.digits.expose", {kind: words}))
@@ -15,6 +21,10 @@ def test_a_second_track_needs_a_gateway(kind: str, words: dict[str, object]) -> 
 
 def test_two_tracks_behind_a_gateway_pass() -> None:
     assert found(exposed(), *tracks(3, canary=2, weight=10)) == ()
+
+
+def test_without_a_gateway_nobody_asks_whether_it_can_mirror() -> None:
+    only("one-track", *tracks(3, canary=2, mirror=True))
 
 
 def test_what_cannot_be_read_of_a_gateway_is_no_second_finding_about_tracks() -> None:
@@ -36,6 +46,14 @@ def test_weights_of_two_tracks_are_100_together() -> None:
 def test_the_canary_too_must_be_known_to_lie_in_the_store() -> None:
     finding = only("served-version", exposed(), *tracks(3, canary=4))
     assert finding.path == "tfk8s:models.digits.tracks.canary.version"
+    assert "trainingJobs.digits trains version 3, and there is no fetch" in finding.message
+
+
+def test_a_model_that_no_job_trains_must_be_known_to_lie_in_the_store() -> None:
+    finding = only("served-version", ("trainingJobs", {}))
+    assert finding.message == (
+        "version 3 must lie in the store already: no training job has this name, and there is no fetch"
+    )
 
 
 @pytest.mark.parametrize(
@@ -48,6 +66,7 @@ def test_proxies_that_are_let_in_pass(gateway: dict[str, object]) -> None:
 def test_proxies_that_the_network_policies_keep_out_are_refused() -> None:
     finding = only("gateway-peers", exposed(fromNamespaces=[]))
     assert "the proxies of traefik may not call digits" in finding.message
+    assert "the proxies of ml.example.org may not" in only("gateway-peers", public(fromNamespaces=[])).message
 
 
 def test_addresses_of_proxies_are_networks() -> None:
@@ -59,6 +78,9 @@ def test_addresses_of_proxies_are_networks() -> None:
 def test_a_mirror_needs_an_implementation_that_can() -> None:
     finding = only("gateway-feature", exposed(), *tracks(3, canary=2, mirror=True))
     assert finding.path == "tfk8s:models.digits.tracks.canary.mirror"
+    assert "of traefik it is not known that it can" in finding.message
+    shared = only("gateway-feature", public(), *tracks(3, canary=2, mirror=True))
+    assert "of ml.example.org it is not known that it can" in shared.message
     assert found(exposed(features=["HTTPRouteRequestMirror"]), *tracks(3, canary=2, mirror=True)) == ()
 
 
@@ -77,6 +99,13 @@ def test_a_canary_whose_minimum_cannot_carry_its_weight_is_told_a_smaller_step()
     assert "moves weight 80% of 200 requests/s = 160 at once onto minReplicas 3 x 50 = 150" in finding.message
     steps = "come in steps of 75%, 80%, each when the replicas for the one before are ready"
     assert finding.fix == f"raise autoscaling.minReplicas to 4, or {steps}"
+
+
+def test_where_no_steps_lead_to_the_weight_none_are_proposed() -> None:
+    target = ("models.digits.autoscaling", {"minReplicas": 3, "maxReplicas": 20, "targets": {"cpu": "90%"}})
+    load = ("models.digits.load", {"requestsPerSecond": 300, "perReplica": 50})
+    finding = only("track-load", exposed(), target, load, *tracks(3, canary=2, weight=80))
+    assert finding.fix == "raise autoscaling.minReplicas to 5"
 
 
 def test_a_release_behind_a_gateway_is_told_to_come_as_a_canary_in_steps() -> None:

@@ -59,14 +59,22 @@ def test_a_jump_just_in_time_passes() -> None:
     assert found(*fleet(3, 20, requestsPerSecond=100, step=700, perReplica=50, within="525s")) != ()
 
 
-def test_a_target_that_would_do_is_proposed() -> None:
-    finding = only("scale-time", *fleet(3, 40, requestsPerSecond=100, step=700, perReplica=50, within="8m"))
-    assert finding.fix.startswith("lower autoscaling.targets.cpu to ")
+@pytest.mark.parametrize("target", ["67%", "70%", "71%"])
+def test_the_nearest_target_that_would_do_is_proposed(target: str) -> None:
+    slow = fleet(3, 40, target=target, requestsPerSecond=100, step=700, perReplica=50, within="8m")
+    assert only("scale-time", *slow).fix.startswith("lower autoscaling.targets.cpu to 66%, or ")
+
+
+def test_one_round_is_said_in_the_singular() -> None:
+    one = only("scale-time", *fleet(2, 3, requestsPerSecond=50, step=105, perReplica=50, within="1s"))
+    assert "; 1 round = 1m46s > within 1s, since a round can" in one.message
 
 
 def test_of_many_rounds_the_first_and_the_last_are_shown() -> None:
     message = only("scale-time", *fleet(3, 90, requestsPerSecond=100, step=3000, perReplica=50, within="5m")).message
     assert "3, then 5 at 1m46s, 8 at 3m31s, 12 at 5m16s, 18 at 7m1s, 26 at 8m47s, …, 79 at 14m4s" in message
+    six = only("scale-time", *fleet(3, 90, requestsPerSecond=100, step=1300, perReplica=50, within="5m")).message
+    assert "18 at 7m1s, 26 at 8m47s, 38 at " in six
 
 
 @pytest.mark.parametrize(("seconds", "least"), [(316, 6), (315, 9), (106, 13), (105, 19)])
@@ -100,6 +108,11 @@ def test_what_is_proposed_against_slowness_does_work(
             target_then = value if "targets" in way else f"{target}%"
             within_then = value if "allow" in way else f"{minutes}m"
             assert judged(least_then, target_then, within_then) == [], way
+            if "minReplicas" in way and least_then > least + 1:
+                assert judged(least_then - 1, target_then, within_then), "one fewer would do"
+            nearer = int(target_then.removesuffix("%")) + 1
+            if "targets" in way and nearer < target:
+                assert judged(least, f"{nearer}%", within_then), "a target nearer to the present one would do"
 
 
 def test_one_replica_of_a_loaded_model_is_a_warning() -> None:

@@ -54,6 +54,15 @@ def test_losing_pods_in_a_rollout_is_proposed_only_where_the_devices_then_suffic
     assert finding.fix == "add nodes to cluster.nodePools, or lower maxReplicas or gpus"
 
 
+def test_losing_pods_in_a_rollout_is_not_proposed_for_cores() -> None:
+    cores = ("models.digits.resources", {"cpu": 1, "memory": "1Gi", "limits": {"cpu": 1, "memory": "1Gi"}})
+    quota = ("tenants.serve.quota.requests.cpu", 5)
+    finding = only(
+        "nodes", ("cluster.nodePools", {"a": {"count": 1, "cpu": 4, "memory": "32Gi", "gpu": 1}}), NO_JOB, cores, quota
+    )
+    assert finding.fix == "add nodes to cluster.nodePools, or lower maxReplicas or gpus"
+
+
 def test_tenants_that_do_not_fit_together_are_a_warning_with_the_sum() -> None:
     finding = only("nodes", ("cluster.nodePools", {"gpu": {"count": 3, "cpu": 8, "memory": "32Gi", "gpu": 2}}))
     assert finding.severity == "warning"

@@ -39,6 +39,7 @@ def test_a_gate_that_is_said_to_be_on_or_off_counts_whatever_the_version() -> No
     assert found(*cluster(None, HPAConfigurableTolerance=True), requests()) == ()
     finding = only("hpa-tolerance", *cluster("1.36", HPAConfigurableTolerance=False), requests())
     assert "HPAConfigurableTolerance is off in cluster.featureGates" in finding.message
+    assert finding.message == only("hpa-tolerance", *cluster(None, HPAConfigurableTolerance=False), requests()).message
 
 
 def test_an_unknown_version_is_asked_for_only_where_it_counts() -> None:
@@ -68,6 +69,11 @@ def test_zero_replicas_pass_where_the_autoscaler_can_start_from_them(
 ) -> None:
     findings = found(*cluster(version, **gates), requests(0))
     assert [finding.check for finding in findings] == ([] if fits else ["scale-to-zero"])
+
+
+def test_of_no_replicas_none_can_be_evicted() -> None:
+    load = ("models.digits.load", {"requestsPerSecond": 20, "perReplica": 50})
+    assert found(*cluster("1.37"), requests(0), load) == ()
 
 
 def test_zero_replicas_on_an_unknown_cluster_are_refused_with_what_to_state() -> None:

@@ -84,6 +84,7 @@ def test_a_source_range_that_is_no_network_is_refused(text: str, fix: str) -> No
 def test_the_whole_world_is_a_warning(text: str) -> None:
     finding = only("source-ranges", ("models.digits.expose", {"loadBalancer": {"sourceRanges": [text]}}))
     assert finding.severity == "warning"
+    assert f"{text} lets everybody call digits" in finding.message
 
 
 def test_half_the_world_and_one_address_pass() -> None:
@@ -313,18 +314,20 @@ def test_a_rollout_that_takes_old_pods_first_is_a_warning_with_what_is_left() ->
 
 
 @pytest.mark.parametrize(
-    ("missing", "said"),
+    ("missing", "usual", "said"),
     [
-        (1, "from 4 to 3: 3 x perReplica 50 = 150 requests/s >= 130 that load states"),
-        (2, "from 4 to 2: 2 x perReplica 50 = 100 requests/s < 130 that load states"),
+        (1, 130, "from 4 to 3: 3 x perReplica 50 = 150 requests/s >= 130 that load states"),
+        (2, 130, "from 4 to 2: 2 x perReplica 50 = 100 requests/s < 130 that load states"),
+        (2, 100, "from 4 to 2: 2 x perReplica 50 = 100 requests/s >= 100 that load states"),
+        (5, 130, "from 4 to 0: 0 x perReplica 50 = 0 requests/s < 130 that load states"),
     ],
 )
-def test_a_dip_is_compared_with_the_stated_load(missing: int, said: str) -> None:
+def test_a_dip_is_compared_with_the_stated_load(missing: int, usual: int, said: str) -> None:
     finding = only(
         "capacity-dip",
         ROOMY,
         ("models.digits.autoscaling", {"minReplicas": 4, "maxReplicas": 9}),
-        ("models.digits.load", {"requestsPerSecond": 130, "perReplica": 50}),
+        ("models.digits.load", {"requestsPerSecond": usual, "perReplica": 50}),
         ("models.digits.rollout", {"maxSurge": 0, "maxUnavailable": missing}),
     )
     assert finding.message.endswith(said)

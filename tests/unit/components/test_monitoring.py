@@ -185,9 +185,15 @@ def test_its_image_is_held_to_the_same_rules_as_others() -> None:
     assert finding.path == "tfk8s:images.prometheus.ref"
 
 
+def test_an_image_whose_version_is_not_said_is_taken_as_it_is() -> None:
+    for name in ("prometheus", "prometheus:main"):
+        assert found(("images.prometheus", {"ref": f"quay.io/prometheus/{name}@{DIGEST}"}), ("monitoring", {})) == ()
+
+
 def test_objectives_that_no_alert_could_tell_are_refused() -> None:
     finding = only("objectives", PROMETHEUS, ("monitoring.objectives", {"availability": "93%"}))
     assert "14.4 x (100% - 93%) = 100.8% of the requests of 1h to fail" in finding.message
+    assert finding.fix == "promise more than 93.1%"
     assert found(PROMETHEUS, ("monitoring.objectives", {"availability": "94%"})) == ()
     finding = only("objectives", PROMETHEUS, ("monitoring.objectives", {"latency": "5s"}))
     assert "5s >= models.digits.requestTimeout 5s" in finding.message
@@ -205,6 +211,7 @@ def test_a_target_for_requests_is_refused_where_no_gateway_is_named_to_count_the
     assert (finding.severity, finding.path) == ("error", "tfk8s:monitoring.gateway")
     assert "nobody records tfk8s_model_requests_per_second for models.digits: without it" in finding.message
     assert found(*COUNTED, *COUNTING) == ()
+    assert len(found(PROMETHEUS, *COUNTING, ("monitoring", {}))) == 1, "the rest matters once there is a gateway"
     assert found(*COUNTED, ("monitoring.gateway", GONE)) == (), "targets for CPU need none"
 
 
