@@ -67,8 +67,8 @@ def api_server(binaries: Path) -> Program:
                     "client-ca-file": pki("ca.crt"),
                     "anonymous-auth": "false",
                     "authorization-mode": "Node,RBAC",
-                    # AlwaysPullImages: containerd's images outlive the cluster, and a tag of the local registry may name
-                    # another image by now. What has not changed is not fetched again.
+                    # AlwaysPullImages: containerd's images outlive the cluster, and by now a tag of the local registry
+                    # may name another one. What has not changed is not fetched again.
                     "enable-admission-plugins": "NodeRestriction,AlwaysPullImages",
                     "profiling": "false",
                     # With etcd 3.4 WatchList fails, also for clients that never asked for it: watches from

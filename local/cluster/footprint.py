@@ -134,12 +134,25 @@ def _record(log: Journal) -> None:
     log.save()
 
 
+def weigh(root: Path) -> None:
+    """Let all pods together weigh as a node's do beside its own processes: by the processors there are.
+
+    A new group weighs as much as one terminal's session, and the pods would share that. It counts only while others
+    want the same processors, and pods have limits of their own.
+    """
+    processors = os.cpu_count() or 1
+    for name, one, most in (("cpu.shares", 1024, 262_144), ("cpu.weight", 100, 10_000)):  # of version 1; of version 2
+        if (root / name).exists():
+            (root / name).write_text(str(min(one * processors, most)))
+
+
 def _make_cgroup(root: Path) -> None:
     root.mkdir(exist_ok=True)
     control = root.parent / "cgroup.subtree_control"
     for controller in ("cpu", "cpuset", "io", "memory", "pids", "hugetlb") if control.exists() else ():
         with contextlib.suppress(OSError):  # not on this machine; kubelet says so if it is one it needs
             control.write_text(f"+{controller}")
+    weigh(root)
 
 
 def _remove_cgroups() -> list[Path]:
