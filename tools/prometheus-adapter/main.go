@@ -1,6 +1,7 @@
 // Command prometheus-adapter is prometheus-adapter v0.12.0, its external metrics alone, with the packages of Kubernetes
 // 1.35: the stock command does not compile with them. In return it shares its packages with tools/kubernetes, whose
-// versions go.mod repeats, and is compiled in seconds instead of minutes.
+// versions go.mod repeats, and is compiled in seconds instead of minutes. Its API definitions are not published, as
+// those of metrics-server are not.
 package main
 
 import (
@@ -73,5 +74,10 @@ func run(ctx context.Context, arguments []string) error {
 	metrics, lister := provider.NewExternalPrometheusProvider(source, namers, *relist, *relist)
 	lister.RunUntil(ctx.Done())
 	adapter.WithExternalMetrics(metrics)
+	server, err := adapter.Config()
+	if err != nil {
+		return err
+	}
+	server.GenericConfig.SkipOpenAPIInstallation = true
 	return adapter.Run(ctx)
 }
