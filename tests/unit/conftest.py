@@ -18,6 +18,12 @@ gc.set_threshold(20_000, 20, 100)  # tests are short and memory is there
 _DEFERRED = ("apply", "run_with_unknowns")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Spares the process that only gathers reports Hypothesis's summary, for which it would import Hypothesis."""
+    if config.getoption("numprocesses", None) and not hasattr(config, "workerinput"):
+        config.pluginmanager.unregister(name="hypothesispytest")
+
+
 def pytest_collection_finish() -> None:
     """Keeps the garbage collector from looking through all modules and tests at every run of the program."""
     gc.collect()
