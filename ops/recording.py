@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date
-from typing import Any, cast
+from typing import Any, TypeVar, TypeVarTuple, cast
 
 import pulumi
 from pulumi.runtime import mocks, set_all_config
@@ -29,6 +29,9 @@ from ops.problem import CommandError
 from ops.stackfile import ROOT
 
 __all__ = ["UNKNOWN", "Answers", "Recording", "Resource", "Tree", "record", "run_program", "run_recorded"]
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 
 def record(
@@ -90,7 +93,7 @@ def run_recorded(
     logger = _listening(recording)
 
     def run() -> None:
-        loop = asyncio.new_event_loop()
+        loop = _NoThreads()
         asyncio.set_event_loop(loop)
         # After a refusal many futures end with it and nobody asks them; the language host keeps silent about them too.
         loop.set_exception_handler(lambda _loop, _context: None)
@@ -121,6 +124,18 @@ def run_recorded(
     with ThreadPoolExecutor(max_workers=1) as thread:
         thread.submit(contextvars.copy_context().run, run).result()
     return recording
+
+
+class _NoThreads(asyncio.SelectorEventLoop):
+    """Does at once what the SDK hands to threads because engines take their time: ours answers from memory."""
+
+    def run_in_executor(self, executor: object, func: Callable[[*Ts], T], *args: *Ts) -> asyncio.Future[T]:
+        done: asyncio.Future[T] = self.create_future()
+        try:
+            done.set_result(func(*args))
+        except Exception as error:  # noqa: BLE001 - whoever awaits it gets it
+            done.set_exception(error)
+        return done
 
 
 def _listening(recording: Recording) -> logging.Logger:

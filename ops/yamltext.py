@@ -2,7 +2,7 @@
 
 from collections.abc import MutableMapping
 from dataclasses import dataclass
-from typing import Protocol, cast
+from typing import Final, Protocol, cast
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError
@@ -10,6 +10,9 @@ from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
 
 KeyPath = tuple[str, ...]
 """Keys from the top of the file, such as `("config", "tfk8s:images", "serving", "ref")`."""
+
+_WHITE: Final = " \t\r\n"
+"""What YAML takes for white; a no-break space is part of a value."""
 
 
 class _Mark(Protocol):
@@ -107,7 +110,7 @@ def span_of(text: str, keys: KeyPath) -> Span | None:
     scalar = cast("_Node", node)
     start = scalar.start_mark.index
     # A block scalar ends behind its line.
-    end = start + len(text[start : scalar.end_mark.index].rstrip())
+    end = start + len(text[start : scalar.end_mark.index].rstrip(_WHITE))
     return Span(start=start, end=end, line=scalar.start_mark.line + 1, indent=indent)
 
 
@@ -140,7 +143,7 @@ def _end(text: str, node: _Node) -> int:
         last = cast("list[_Node | tuple[_Node, _Node]]", node.value)[-1]
         node = last[1] if isinstance(last, tuple) else last
     start = node.start_mark.index
-    return start + len(text[start : node.end_mark.index].rstrip())
+    return start + len(text[start : node.end_mark.index].rstrip(_WHITE))
 
 
 def _is_block(node: _Node) -> bool:

@@ -67,28 +67,21 @@ def parse(raw: Raw) -> Parsed:
     What cannot be read is reported and set aside, so that the rest can still be checked and the file's errors
     are shown together.
     """
-    problems = (*_validation_problems(raw), *_dangling(raw))
     readable = copy.deepcopy(dict(raw))
+    problems: tuple[Finding, ...] = ()
     while True:
         try:
-            return Parsed(Settings.model_validate(readable), problems)
+            return Parsed(Settings.model_validate(readable), (*problems, *_dangling(raw)))
         except ValidationError as error:
-            first = error.errors()[0]
-            if not set_aside(readable, first["loc"], unknown=first["type"] == "extra_forbidden"):
+            details = error.errors()
+            problems = problems or tuple(map(_problem, details))
+            if not set_aside(readable, details[0]["loc"], unknown=details[0]["type"] == "extra_forbidden"):
                 raise
 
 
 def key_path(location: Location) -> str:
     """A location in the raw mapping as the user writes it: `tfk8s:models.digits.version`."""
     return "tfk8s:" + ".".join(str(part) for part in location)
-
-
-def _validation_problems(raw: Raw) -> Iterator[Finding]:
-    try:
-        Settings.model_validate(raw)
-    except ValidationError as error:
-        for detail in error.errors():
-            yield _problem(detail)
 
 
 def _problem(detail: ErrorDetails) -> Finding:

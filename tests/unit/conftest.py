@@ -6,6 +6,7 @@ from types import CodeType, FunctionType
 from typing import cast
 
 import pytest
+from _pytest.runner import runtestprotocol
 
 for variable in tuple(os.environ):
     # Neither the clusters nor the stacks of whoever runs the tests are any of their business.
@@ -17,10 +18,27 @@ gc.set_threshold(20_000, 20, 100)  # tests are short and memory is there
 _DEFERRED = ("apply", "run_with_unknowns")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Spares the process that only gathers reports Hypothesis's summary, for which it would import Hypothesis."""
+    if config.getoption("numprocesses", None) and not hasattr(config, "workerinput"):
+        config.pluginmanager.unregister(name="hypothesispytest")
+
+
 def pytest_collection_finish() -> None:
     """Keeps the garbage collector from looking through all modules and tests at every run of the program."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
+    """Sends one report of a test that passed from a worker instead of three, which cost as much as a short test."""
+    if not hasattr(item.config, "workerinput"):
+        return None
+    for report in runtestprotocol(item, log=False, nextitem=nextitem):
+        if report.when == "call" or not report.passed:
+            item.ihook.pytest_runtest_logreport(report=report)
+    return True
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:

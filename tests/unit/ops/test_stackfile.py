@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, reject, settings
+from hypothesis import example, given, reject, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML, YAMLError
 
@@ -208,6 +208,7 @@ _values = st.recursive(
 
 
 @settings(max_examples=15, deadline=None)
+@example(others={}, context="\xa0", flow=True)
 @given(others=st.dictionaries(_names, _values, max_size=3), context=st.text(max_size=20), flow=st.booleans())
 def test_whatever_stands_beside_it_one_key_is_added_and_every_other_character_stays(
     tmp_path_factory: pytest.TempPathFactory, others: dict[str, object], context: str, flow: bool
