@@ -8,7 +8,7 @@ from infra.checks.report import error, warning
 from infra.finding import Finding
 from infra.plan import Plan, burns
 from infra.settings import Settings
-from infra.settings.monitoring import NAMESPACE, REQUESTS
+from infra.settings.monitoring import NAMESPACE, REQUESTS, MonitoredGateway
 from infra.settings.reference import Reference
 
 _OLDEST: Final = 3
@@ -16,6 +16,9 @@ _OLDEST: Final = 3
 
 _ALL: Final = 100
 """Percent."""
+
+_CLASSES: Final = ("traefik", "istio", "eg")
+"""As the documentation of Traefik, Istio and Envoy Gateway calls theirs. Classes of GKE start with gke-l7-."""
 
 _BLIND: Final = "without it the autoscaler never follows the requests, and takes no replica away"
 
@@ -104,10 +107,31 @@ def requests_are_counted(settings: Settings, plan: Plan, today: date) -> Iterato
             "name the namespace in which the adapter runs, such as prometheus-adapter",
         )
     for name, model in counting.items():
-        if model.expose.gateway is None:
+        exposed = model.expose.gateway
+        if exposed is None:
             yield error(
                 "requests-counted",
                 ("models", name, "expose"),
                 f"requests of {name} come past the gateway that monitoring.gateway counts at: {_BLIND}",
                 "expose it by the gateway, or scale it by targets.cpu alone",
             )
+        elif _is_another(exposed.class_name, monitoring.gateway):
+            yield error(
+                "requests-counted",
+                ("models", name, "expose", "gateway", "className"),
+                f"requests of {name} arrive at a gateway of class {exposed.class_name}, and monitoring.gateway counts "
+                f"at {_kind(monitoring.gateway)}: {_BLIND}",
+                "name that gateway in monitoring.gateway if it is there; where another Prometheus records the metric, "
+                "waive this check",
+            )
+
+
+def _kind(gateway: MonitoredGateway) -> str:
+    return "traefik" if gateway.traefik is not None else "istio"
+
+
+def _is_another(class_name: str | None, gateway: MonitoredGateway) -> bool:
+    """Whether a class is known to be of another implementation than the one that counts; most names say nothing."""
+    if class_name is None or class_name == _kind(gateway):
+        return False
+    return class_name in _CLASSES or class_name.startswith("gke-l7-")

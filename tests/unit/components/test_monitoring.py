@@ -5,6 +5,8 @@ import json
 import re
 from typing import Any
 
+import pytest
+
 from tests.unit.recorder import Recorder, Resource, Tree, record_changed, sound_platform
 from tests.unit.words import COUNTED, DIGEST, GONE, found, only
 
@@ -226,6 +228,28 @@ def test_a_target_for_requests_is_refused_where_they_come_past_the_gateway() -> 
     finding = only("requests-counted", *COUNTED, *COUNTING, ("models.digits.expose", {"clusterIP": {}}))
     assert (finding.severity, finding.path) == ("error", "tfk8s:models.digits.expose")
     assert "come past the gateway" in finding.message
+
+
+@pytest.mark.parametrize("name", ["istio", "eg", "gke-l7-regional-external-managed"])
+def test_a_target_for_requests_is_refused_where_another_implementation_has_them(name: str) -> None:
+    gateway = ("models.digits.expose.gateway", {"className": name, "fromNamespaces": ["gateways"]})
+    finding = only("requests-counted", *COUNTED, *COUNTING, gateway)
+    assert (finding.severity, finding.path) == ("error", "tfk8s:models.digits.expose.gateway.className")
+    assert f"at a gateway of class {name}, and monitoring.gateway counts at traefik" in finding.message
+
+
+@pytest.mark.parametrize(
+    "words", [{"className": "public"}, {"parent": {"namespace": "a", "name": "b"}, "hostname": "c.d"}]
+)
+def test_a_gateway_whose_name_does_not_say_what_it_is_may_be_the_one_that_counts(words: dict[str, object]) -> None:
+    gateway = ("models.digits.expose.gateway", {**words, "fromNamespaces": ["gateways"]})
+    assert found(*COUNTED, *COUNTING, gateway) == ()
+
+
+def test_requests_are_counted_at_istio_where_that_is_named() -> None:
+    where = {"istio": {"namespace": "istio-ingress", "service": "gateway", "port": 15020}}
+    gateway = ("models.digits.expose.gateway", {"className": "istio", "fromNamespaces": ["istio-ingress"]})
+    assert found(*COUNTED, *COUNTING, ("monitoring.gateway", where), gateway) == ()
 
 
 def test_without_monitoring_another_prometheus_is_reminded_of() -> None:
