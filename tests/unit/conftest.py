@@ -1,12 +1,16 @@
 """Keeps tests of Pulumi programs honest: nothing may be asserted where Pulumi might never look."""
 
+import functools
 import gc
 import os
+import pickle
+from collections.abc import Callable
 from types import CodeType, FunctionType
 from typing import cast
 
 import pytest
 from _pytest.runner import runtestprotocol
+from ruamel.yaml import YAML
 
 for variable in tuple(os.environ):
     # Neither the clusters nor the stacks of whoever runs the tests are any of their business.
@@ -14,6 +18,23 @@ for variable in tuple(os.environ):
         del os.environ[variable]
 
 gc.set_threshold(20_000, 20, 100)  # tests are short and memory is there
+
+_load = cast("Callable[[YAML, object], object]", YAML.load)  # pyright: ignore[reportUnknownMemberType] - ruamel.yaml is untyped
+
+
+@functools.cache
+def _loaded(pure: bool, text: str) -> bytes:
+    return pickle.dumps(_load(YAML(typ="safe", pure=pure), text))
+
+
+def _load_once(self: YAML, stream: object) -> object:
+    """Stack files are read by nearly every verb, and the same few by most tests: 7 ms each time."""
+    if self.typ == ["safe"] and isinstance(stream, str):
+        return pickle.loads(_loaded(self.pure, stream))
+    return _load(self, stream)
+
+
+YAML.load = _load_once
 
 _DEFERRED = ("apply", "run_with_unknowns")
 

@@ -9,7 +9,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from infra.overrides import stack_file_words
-from ops.manifests import REDACTED, files, manifest
+from ops.manifests import REDACTED, files, manifest, place
 from ops.problem import CommandError
 from ops.recording import Answers, Recording, Resource, Tree, record
 from ops.stackfile import ROOT
@@ -52,8 +52,7 @@ def without_nothing(tree: Tree) -> None:
 def test_a_file_says_exactly_what_the_api_server_would_get(stack: str) -> None:
     for one in recording(stack).objects():
         tree = manifest(one, Answers())
-        text = files([one], Answers())
-        assert [read(each) for each in text.values()] == [tree]
+        assert read(rendered(stack)[place(tree)]) == tree
         assert {**tree["metadata"], **one.inputs["metadata"]} == tree["metadata"]
         assert {key: tree[key] for key in one.inputs if key != "metadata"} == {
             key: value for key, value in one.inputs.items() if key != "metadata"
