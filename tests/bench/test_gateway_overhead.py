@@ -27,13 +27,15 @@ BARE = {"app": "bare"}
 
 
 def address(platform: Platform, selector: str) -> str:
-    """Of the only pod with this label."""
-    [pod] = platform.get(PODS, labelSelector=selector)["items"]
-    return pod["status"].get("podIP", "")
+    """Of the only pod with this label; empty while there is none."""
+    pods = platform.get(PODS, labelSelector=selector)["items"]
+    return pods[0]["status"].get("podIP", "") if pods else ""
 
 
 def answers(host: str) -> bool:
     """Whether a prediction comes from there."""
+    if not host:
+        return False
     try:
         with closing(http.client.HTTPConnection(host, REST_PORT, timeout=5)) as connection:
             return predict(connection) > 0
