@@ -78,7 +78,8 @@ def ready(platform: Platform) -> int:
 
 
 def test_offered_load_adds_replicas_and_a_second_up_changes_nothing(platform: Platform) -> None:
-    up = platform.up(example())
+    config = example()
+    up = platform.up(config)
     assert up.status == 0, up.text
     url = prometheus(platform)
     until("Prometheus has looked at the gateway", 60, lambda: asked(url, 'up{job="gateway"} == 1') != [])
@@ -96,6 +97,6 @@ def test_offered_load_adds_replicas_and_a_second_up_changes_nothing(platform: Pl
     print(f"statuses: {dict(statuses)}")
     assert set(statuses) == {200}
 
-    again = platform.up(example())
+    again = platform.up(config)
     assert set(again.stack_changes()) == {"unchanged"}, again.text
     assert platform.replicas() == 4
