@@ -85,6 +85,7 @@ def test_offered_load_adds_replicas_and_a_second_up_changes_nothing(platform: Pl
     url = prometheus(platform)
     until("Prometheus has looked at the gateway", 60, lambda: asked(url, 'up{job="gateway"} == 1') != [])
     until("the least replicas serve", 60, lambda: ready(platform) == 2)
+    until("it has found them by the API server", 60, lambda: len(asked(url, 'up{job="models"} == 1')) == 2)
 
     with offered(RATE) as statuses:
         began = time.monotonic()
