@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from typing import Any, Final, cast
 
 from google.protobuf import empty_pb2, json_format, struct_pb2
-from pulumi.output import Unknown
 from pulumi.runtime import mocks, rpc
 from pulumi.runtime.proto import resource_pb2
 
@@ -232,7 +231,7 @@ def _wire(state: Tree) -> struct_pb2.Struct:
 
 def _plain(properties: struct_pb2.Struct) -> tuple[Tree, frozenset[str]]:
     secrets = set[str]()
-    values = _unwrapped(rpc.deserialize_properties(properties, keep_unknowns=True), "", secrets)
+    values = _unwrapped(json_format.MessageToDict(properties), "", secrets)
     return values, frozenset(secrets)
 
 
@@ -242,11 +241,10 @@ def _unwrapped(value: Tree, path: str, secrets: set[str]) -> Tree:
         if tree.get(_SPECIAL) == _SECRET:
             secrets.add(path)
             return _unwrapped(tree["value"], path, secrets)
-        return {key: _unwrapped(item, f"{path}.{key}" if path else key, secrets) for key, item in tree.items()}
+        items = ((key, item) for key, item in tree.items() if item is not None)
+        return {key: _unwrapped(item, f"{path}.{key}" if path else key, secrets) for key, item in items}
     if isinstance(value, list):
         return [_unwrapped(item, f"{path}[{index}]", secrets) for index, item in enumerate(cast("list[Tree]", value))]
-    if isinstance(value, Unknown):
-        return UNKNOWN
     if isinstance(value, float) and value.is_integer():
         return int(value)
     return value

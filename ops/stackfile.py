@@ -87,15 +87,11 @@ class StackFile:
         if span is None:
             msg = f"{self.path}: there is no single value at {'.'.join(keys[1:])}"
             raise CommandError(msg)
-        expected = copy.deepcopy(self._words)
-        _put(expected, keys, value)
-        for spelling in (str(value),) if isinstance(value, int) else _spellings(value, before[span.start]):
-            after = before[: span.start] + spelling + before[span.end :]
-            if _says(after, expected):
-                self._edited, self._words = after, expected
-                return
-        msg = f"{self.path}:{span.line}: {'.'.join(keys[1:])} cannot be replaced by itself; edit it by hand"
-        raise CommandError(msg)
+        spellings = (str(value),) if isinstance(value, int) else _spellings(value, before[span.start])
+        texts = (before[: span.start] + spelling + before[span.end :] for spelling in spellings)
+        if not self._take(keys, value, texts):
+            msg = f"{self.path}:{span.line}: {'.'.join(keys[1:])} cannot be replaced by itself; edit it by hand"
+            raise CommandError(msg)
 
     def add(self, keys: KeyPath, value: str, *, after: str) -> None:
         """Puts a new key behind another one of its mapping, in the style the mapping has.
@@ -113,15 +109,24 @@ class StackFile:
         if span is None:
             msg = f"{self.path}: there is no single value at {'.'.join((*keys[1:-1], after))} to add {keys[-1]} behind"
             raise CommandError(msg)
+        # A key that is there already would be there twice, which is no YAML.
+        texts = (_with_pair(before, span, f"{keys[-1]}: {spelling}") for spelling in _spellings(value, ""))
+        if not self._take(keys, value, texts):
+            msg = f"{self.path}:{span.line}: {'.'.join(keys[1:])} cannot be added by itself; edit it by hand"
+            raise CommandError(msg)
+
+    def _take(self, keys: KeyPath, value: str | int, texts: Iterable[str]) -> bool:
+        """Whether one of the texts says what the file says so far, and this value: the first of them is taken."""
         expected = copy.deepcopy(self._words)
-        _put(expected, keys, value)
-        for spelling in _spellings(value, ""):
-            text = _with_pair(before, span, f"{keys[-1]}: {spelling}")
-            if _says(text, expected):  # a key that is there already would be there twice, which is no YAML
+        here = expected
+        for key in keys[:-1]:
+            here = cast("MutableMapping[str, object]", here[key])
+        here[keys[-1]] = value
+        for text in texts:
+            if _says(text, expected):
                 self._edited, self._words = text, expected
-                return
-        msg = f"{self.path}:{span.line}: {'.'.join(keys[1:])} cannot be added by itself; edit it by hand"
-        raise CommandError(msg)
+                return True
+        return False
 
     def remove(self, keys: KeyPath) -> None:
         """Removes a key with all that stands under it; comments on lines of their own stay.
@@ -174,13 +179,6 @@ def _says(text: str, words: Mapping[str, object]) -> bool:
         return words_of(text) == words
     except YamlError:
         return False
-
-
-def _put(words: MutableMapping[str, object], keys: KeyPath, value: str | int) -> None:
-    here = words
-    for key in keys[:-1]:
-        here = cast("MutableMapping[str, object]", here[key])
-    here[keys[-1]] = value
 
 
 def _with_pair(text: str, span: Span, pair: str) -> str:

@@ -4,8 +4,10 @@ import os
 import re
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Generator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +16,7 @@ from typing import Any, cast
 import httpx
 from ruamel.yaml import YAML
 
+from contract.store import versions
 from local import paths
 from local.cluster import credentials
 from local.cluster.api import connect
@@ -72,6 +75,15 @@ class Platform:
     def up(self, config: Mapping[str, Any] | None = None) -> Done:
         """`make up`, with the `tfk8s:` keys of this configuration in place of the committed ones."""
         return make("up") if config is None else make("up", self._overriding(config))
+
+    def train(self, *wanted: int) -> None:
+        """Puts versions of the committed stack's model into the store, those that are there already left alone."""
+        config = words()
+        for version in wanted:
+            if version not in versions(paths.STORE, "digits"):
+                config["tfk8s:trainingJobs"]["digits"]["version"] = version
+                config["tfk8s:models"]["digits"]["tracks"]["stable"]["version"] = version
+                assert self.up(config).status == 0
 
     def interrupted_up(self, config: Mapping[str, Any], condition: Callable[[], bool]) -> None:
         """`make up` with this configuration until the condition holds, then Ctrl-C. Returns when the engine is gone."""
@@ -154,6 +166,19 @@ def until(what: str, seconds: float, condition: Any) -> None:
     while not condition():
         assert time.monotonic() < deadline, f"not within {seconds:.0f} s: {what}"
         time.sleep(1)
+
+
+@contextmanager
+def meanwhile(run: Callable[[threading.Event], None]) -> Generator[None]:
+    """Runs something in a thread of its own, which ends it by the event when the block does; its error is raised."""
+    stop = threading.Event()
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        running = pool.submit(run, stop)
+        try:
+            yield
+        finally:
+            stop.set()
+        running.result()
 
 
 def idle_container(name: str, amounts: Mapping[str, str]) -> dict[str, Any]:

@@ -3,20 +3,17 @@
 import threading
 import time
 from collections.abc import Generator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from typing import Any
 
 import pytest
 
-from contract.store import versions
 from infra.checks import examine
 from infra.checks.run import Examined
 from infra.plan import Amounts, shown
-from local import paths
 from local.cluster import credentials
 from local.cluster.api import connect
-from tests.e2e.platform import Platform, until, words
+from tests.e2e.platform import Platform, meanwhile, until, words
 
 REPLICAS = 3
 PODS = "/api/v1/namespaces/ml/pods"
@@ -30,12 +27,7 @@ MERGE = {"Content-Type": "application/merge-patch+json"}
 @pytest.fixture(scope="module", autouse=True)
 def trained(platform: Platform) -> None:
     """Versions 1 and 2 lie in the store, so that no training pod is part of the sums."""
-    config = words()
-    for version in (1, 2):
-        if version not in versions(paths.STORE, "digits"):
-            config["tfk8s:trainingJobs"]["digits"]["version"] = version
-            config["tfk8s:models"]["digits"]["tracks"]["stable"]["version"] = version
-            assert platform.up(config).status == 0
+    platform.train(1, 2)
 
 
 def at_maximum(pods_short: int = 0, **model: Any) -> dict[str, Any]:
@@ -72,26 +64,19 @@ class Watcher:
 
     def __init__(self) -> None:
         self.most = 0
-        self._stop = threading.Event()
 
-    def run(self) -> None:
+    def run(self, stop: threading.Event) -> None:
         with connect(credentials.ADMIN) as client:
-            while not self._stop.wait(0.2):
+            while not stop.wait(0.2):
                 items = client.get(PODS).raise_for_status().json()["items"]
                 self.most = max(self.most, sum(pod["status"]["phase"] in ("Pending", "Running") for pod in items))
-
-    def stop(self) -> None:
-        self._stop.set()
 
 
 @pytest.fixture
 def watcher() -> Generator[Watcher]:
     watcher = Watcher()
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        watching = pool.submit(watcher.run)
+    with meanwhile(watcher.run):
         yield watcher
-        watcher.stop()
-        watching.result()
 
 
 def test_a_stack_that_just_fits_reaches_its_maximum_and_changes_there(platform: Platform, watcher: Watcher) -> None:

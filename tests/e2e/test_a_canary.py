@@ -11,10 +11,9 @@ from typing import Any
 
 import pytest
 
-from contract.store import versions
 from local import paths, tools
 from local.progress import to_stdout
-from tests.e2e.platform import Platform, until, words
+from tests.e2e.platform import Platform, meanwhile, until, words
 from tests.lint.crds import read_crds
 from tests.lint.manifests import custom_against
 
@@ -45,12 +44,7 @@ def served(stable: int, canary: int | None = None, weight: int = 0) -> dict[str,
 @pytest.fixture(scope="module", autouse=True)
 def trained(platform: Platform) -> None:
     """Versions 1 and 2 lie in the store."""
-    config = words()
-    for version in (1, 2):
-        if version not in versions(paths.STORE, "digits"):
-            config["tfk8s:trainingJobs"]["digits"]["version"] = version
-            config["tfk8s:models"]["digits"]["tracks"]["stable"]["version"] = version
-            assert platform.up(config).status == 0
+    platform.train(1, 2)
 
 
 def answering(requests: int, headers: Mapping[str, str] | None = None) -> Counter[str]:
@@ -79,11 +73,10 @@ class Caller:
 
     def __init__(self) -> None:
         self.statuses = Counter[object]()
-        self._stop = threading.Event()
 
-    def run(self) -> None:
+    def run(self, stop: threading.Event) -> None:
         due = time.monotonic()
-        while not self._stop.is_set():
+        while not stop.is_set():
             self.statuses[self._status()] += 1
             due += 0.04
             time.sleep(max(0.0, due - time.monotonic()))
@@ -100,18 +93,12 @@ class Caller:
         finally:
             connection.close()
 
-    def stop(self) -> None:
-        self._stop.set()
-
 
 @pytest.fixture
 def caller() -> Generator[Caller]:
     caller = Caller()
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        calling = pool.submit(caller.run)
+    with meanwhile(caller.run):
         yield caller
-        caller.stop()
-        calling.result()
 
 
 def backends(platform: Platform) -> dict[str, int]:

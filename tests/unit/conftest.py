@@ -5,7 +5,7 @@ import gc
 import os
 import pickle
 from collections.abc import Callable
-from types import CodeType, FunctionType
+from types import CodeType, FunctionType, ModuleType
 from typing import cast
 
 import pytest
@@ -70,12 +70,14 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     if not isinstance(item, pytest.Function):
         return
     test = cast("FunctionType", item.obj)
-    uses_recorder = any(
-        getattr(value, "__module__", None) == "tests.unit.recorder" for value in vars(item.module).values()
-    )
-    if uses_recorder and any(name in _names(test.__code__) for name in _DEFERRED):
+    if _uses_recorder(item.module) and any(name in _names(test.__code__) for name in _DEFERRED):
         msg = f"{item.nodeid}: an assertion in `apply` may never run; assert on what the recorder returns"
         raise pytest.UsageError(msg)
+
+
+@functools.cache
+def _uses_recorder(module: ModuleType) -> bool:
+    return any(getattr(value, "__module__", None) == "tests.unit.recorder" for value in vars(module).values())
 
 
 def _names(code: CodeType) -> set[str]:
