@@ -45,6 +45,9 @@ class GoModule:
     version_ldflags: Callable[[str], str]
     """Linker flags that write a version such as `v1.35.4` into the binaries."""
 
+    tags: tuple[str, ...] = ()
+    """Build tags: which parts of it are compiled."""
+
     @property
     def directory(self) -> Path:
         """Where its go.mod lies."""
@@ -57,7 +60,9 @@ class GoModule:
 
     def flags(self) -> list[str]:
         """Flags of `go build`; -s -w because nobody debugs these, and links take half the time."""
-        return ["-trimpath", "-mod=readonly", "-buildvcs=false", f"-ldflags=-s -w {self.version_ldflags(self.version)}"]
+        ldflags = f"-ldflags=-s -w {self.version_ldflags(self.version)}"
+        tags = [f"-tags={','.join(self.tags)}"] if self.tags else []
+        return ["-trimpath", "-mod=readonly", "-buildvcs=false", ldflags, *tags]
 
     def destination(self) -> Path:
         """Directory of the finished build; it exists only if the build is complete."""
@@ -102,6 +107,21 @@ VEGETA = GoModule(
     main="github.com/tsenart/vegeta/v12",
     packages=("tool",),
     version_ldflags=lambda v: f"-X main.Version={v}",
+)
+PROMETHEUS = GoModule(
+    name="prometheus",
+    main="github.com/prometheus/prometheus",
+    packages=("tool",),
+    # Release 3.13.5 is the module v0.313.5.
+    version_ldflags=lambda v: f"-X github.com/prometheus/common/version.Version={v.replace('v0.3', '3.', 1)}",
+    # What infra/components/scrape.py uses; the clients of two dozen clouds would be most of the build.
+    tags=("remove_all_sd", "enable_dns_sd", "enable_kubernetes_sd"),
+)
+PROMETHEUS_ADAPTER = GoModule(
+    name="prometheus-adapter",
+    main="sigs.k8s.io/prometheus-adapter",
+    packages=(".",),
+    version_ldflags=lambda _: "",  # it has no version of its own to tell
 )
 
 
@@ -152,6 +172,16 @@ def kwok(progress: Progress) -> Path:
 def kueue(progress: Progress) -> Path:
     """The `kueue` command, which admits queued Jobs; only benchmarks need it."""
     return build(KUEUE, progress) / "kueue"
+
+
+def prometheus(progress: Progress) -> Path:
+    """The `prometheus` command, which runs in a pod of stacks with monitoring."""
+    return build(PROMETHEUS, progress) / "prometheus"
+
+
+def prometheus_adapter(progress: Progress) -> Path:
+    """The `prometheus-adapter` command, which answers autoscalers; only stacks with monitoring need it."""
+    return build(PROMETHEUS_ADAPTER, progress) / "prometheus-adapter"
 
 
 def sources(module: GoModule, progress: Progress) -> Path:

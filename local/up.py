@@ -46,11 +46,12 @@ def up(console: Console) -> None:
     """
     started = time.monotonic()
     # Words first: a stack file that cannot work should cost nothing.
-    plan = require_valid(stack_file_words(paths.ROOT / f"Pulumi.{STACK}.yaml", os.environ), date.today()).plan
+    asked = require_valid(stack_file_words(paths.ROOT / f"Pulumi.{STACK}.yaml", os.environ), date.today())
+    monitored = asked.settings.monitoring is not None
     processes.mark_children()
     screen = Screen(console)
     with screen.shown():
-        pulumi = _parts(screen)
+        pulumi = _parts(screen, monitored=monitored)
         if stand_ins := engine.write_plugins():
             screen.say(f"provider stand-ins for {' and '.join(stand_ins)}, which serve the embedded default only")
         with screen.step("stack") as progress:
@@ -65,24 +66,24 @@ def up(console: Console) -> None:
                 name: _predict(str(model["predict_url"])) for name, model in _models(deployed.outputs).items()
             }
             progress("answered")
-    console.print(_table(deployed.outputs, predictions, str(plan.price_per_hour)))
+    console.print(_table(deployed.outputs, predictions, str(asked.plan.price_per_hour)))
     console.print(f"ready in {elapsed(started)}")
 
 
-def _parts(screen: Screen) -> Path:
+def _parts(screen: Screen, *, monitored: bool) -> Path:
     """Builds and starts everything the stack needs; images build while tools do."""
 
     def build_and_start() -> Path:
         with screen.step("tools") as progress:
             tools.kubernetes(progress)
         with screen.step("cluster") as progress:
-            lifecycle.start(progress)
+            lifecycle.start(progress, counted=monitored)
         with screen.step("engine") as progress:
             return tools.pulumi(progress)
 
     def images() -> None:
         with screen.step("images") as progress:
-            build_base_images(progress)
+            build_base_images(progress, prometheus=monitored)
 
     with screen.step("registry") as progress:
         lifecycle.start_registry(progress)

@@ -21,6 +21,9 @@ COUNTED_EVERY: Final = Duration.parse("5s")
 _RATE: Final = "20s"
 """Four looks: one may be missed. With the two of `COUNTED_EVERY` the 30 s that the plan counts (METRIC_LAG)."""
 
+_WATCHED: Final = 'max(max_over_time(up{job="gateway"}[10s] offset 15s)) == 1'
+"""The gateway was looked at successfully when the 20 s began, one missed look allowed."""
+
 _COUNT: Final = "tensorflow_serving_request_count"
 _LATENCY: Final = "tensorflow_serving_request_latency"
 """TensorFlow Serving's own (servables/tensorflow/util.cc), without their colons; latencies are microseconds, of
@@ -125,7 +128,8 @@ def _gone(models: Mapping[str, ModelSettings]) -> Iterator[Rule]:
 def _arriving(models: Mapping[str, ModelSettings], gateway: MonitoredGateway) -> Iterator[Rule]:
     """Requests a second by version, as the gateway counts them. None counted is 0; no counter at all stays unknown.
 
-    So a gateway, or a Prometheus, that is not there takes no replicas away.
+    So do those of a gateway not watched for the whole time: from half of it a rate comes out too low. So a gateway, or
+    a Prometheus, that is not there, or has just come, takes no replicas away.
     """
     for name, model in models.items():
         if model.autoscaling.targets.requests_per_second is None:
@@ -134,7 +138,7 @@ def _arriving(models: Mapping[str, ModelSettings], gateway: MonitoredGateway) ->
             labels = {"namespace": model.tenant, "model": name, "version": str(track.version)}
             counters = _of_traefik if gateway.traefik is not None else _of_istio
             rates = " or ".join(f"rate({counter}[{_RATE}])" for counter in counters(model, name, track.version))
-            yield {"record": REQUESTS, "expr": f"sum({rates})", "labels": labels}
+            yield {"record": REQUESTS, "expr": f"sum({rates}) and on () ({_WATCHED})", "labels": labels}
 
 
 def _of_traefik(model: ModelSettings, name: str, version: int) -> Iterator[str]:

@@ -59,8 +59,7 @@ def api_server(binaries: Path) -> Program:
                 {
                     "bind-address": paths.LOOPBACK,
                     "secure-port": paths.API_PORT,
-                    # Never used, since no endpoints are written for `default/kubernetes`, but the default would need a
-                    # default route, which a machine without a network lacks.
+                    # Pods reach it there by our agent, and `default/kubernetes` has its endpoint from system.py.
                     "advertise-address": paths.BRIDGE_ADDRESS,
                     "endpoint-reconciler-type": "none",
                     "tls-cert-file": pki("kube-apiserver.crt"),

@@ -31,6 +31,7 @@ USERS = (
     User(file="kubelet", name=f"system:node:{paths.NODE}", groups=["system:nodes"]),
     User(file="coredns", name="tfk8s:coredns"),
     User(file="metrics-server", name="tfk8s:metrics-server"),
+    User(file="prometheus-adapter", name="tfk8s:prometheus-adapter"),
     User(file="agent", name="tfk8s:agent"),
     User(file="gateway", name="tfk8s:gateway"),
 )
@@ -70,8 +71,9 @@ def _write_all() -> None:
     api_server = ["localhost", *kubernetes, paths.LOOPBACK, paths.API_SERVICE_ADDRESS]
     _write_pair("kube-apiserver", cluster.server("kube-apiserver", addresses=api_server))
     _write_pair("kubelet", cluster.server("kubelet", addresses=[paths.NODE, paths.LOOPBACK]))
-    metrics = ["metrics-server.kube-system.svc", paths.BRIDGE_ADDRESS]
-    _write_pair("metrics-server", cluster.server("metrics-server", addresses=metrics))
+    for name in ("metrics-server", "prometheus-adapter"):
+        addresses = [f"{name}.kube-system.svc", paths.BRIDGE_ADDRESS]
+        _write_pair(name, cluster.server(name, addresses=addresses))
     for component in ("kube-controller-manager", "kube-scheduler"):
         _write_pair(component, cluster.server(component, addresses=["localhost", paths.LOOPBACK]))
     _write_pair("kubelet-client", cluster.client(KUBELET_CLIENT))

@@ -19,7 +19,7 @@ _VERSION: Final = "gateway.networking.k8s.io/bundle-version"
 
 
 def program(binary: Path) -> Program:
-    """Traefik for Gateways of its class, on loopback only."""
+    """Traefik for Gateways of its class, on loopback only; its counters are for pods."""
     return Program(
         name="gateway",
         command=[
@@ -29,6 +29,10 @@ def program(binary: Path) -> Program:
                     "entryPoints.web.address": f"{paths.LOOPBACK}:{paths.GATEWAY_PORT}",
                     "entryPoints.traefik.address": f"{paths.LOOPBACK}:{paths.GATEWAY_HEALTH_PORT}",
                     "ping": "true",
+                    # For Prometheus, which is a pod; routers too, whose 503 are all that a model without pods gives.
+                    "entryPoints.metrics.address": f"{paths.BRIDGE_ADDRESS}:{paths.BRIDGE_GATEWAY_METRICS_PORT}",
+                    "metrics.prometheus.entryPoint": "metrics",
+                    "metrics.prometheus.addRoutersLabels": "true",
                     "providers.kubernetesGateway": "true",
                     "providers.kubernetesGateway.statusAddress.ip": paths.LOOPBACK,
                     "global.checkNewVersion": "false",

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from local import paths, processes, tools
 from local.cluster import (
+    adapter,
     control_plane,
     credentials,
     footprint,
@@ -54,22 +55,28 @@ def start_registry(progress: Progress) -> None:
         readiness.wait_registry(progress)
 
 
-def start(progress: Progress) -> None:
+def start(progress: Progress, *, counted: bool = False) -> None:
     """Bring the cluster up: API server ready, node Ready with its GPUs, DNS and metrics registered, gateway answering.
 
     A cluster that runs is looked over: what has died is started, what has changed is started again. Missing tools are
     built first.
+
+    Args:
+        progress: Gets a line at each step.
+        counted: Autoscalers find what Prometheus counts, by the adapter.
 
     Raises:
         LocalError: Some part of it does not come up; with the last lines of its log.
     """
     binaries, traefik = tools.kubernetes(progress), tools.traefik(progress)
     definitions = tools.gateway_definitions(progress)
+    adapters = [tools.prometheus_adapter(progress)] if counted else []
     began = time.monotonic()
     with _locked(progress):
         _enter()
         credentials.ensure()
         node.write_configs()
+        adapter.write_config()
         if not node.config("registry.json").exists():
             node.write_registry_config()
         control = [node.registry(), node.containerd(), control_plane.etcd(), control_plane.api_server(binaries)]
@@ -82,6 +89,7 @@ def start(progress: Progress) -> None:
             node.metrics_server(binaries),
             node.agent(),
             gateway.program(traefik),
+            *map(adapter.program, adapters),
         ]
         with connect(credentials.ADMIN) as client:
             # The others end, and are started again later and later, while there is no API server or no role for them.
@@ -90,12 +98,16 @@ def start(progress: Progress) -> None:
                 supervisor.restart_failed()
                 readiness.wait_api(client, progress)
             gateway.define(client, definitions, tools.GATEWAY_API.version)
-            readiness.apply_all(client, system.objects(), progress)
+            readiness.apply_all(client, [*system.objects(), *(adapter.objects() if counted else [])], progress)
             supervisor.run([*control, *rest])
             supervisor.restart_failed()
             readiness.wait_registry(progress)
             readiness.wait_node(client, progress)
             readiness.wait_gateway(progress)
+            if counted:
+                readiness.wait_adapter(client, progress)
+            else:
+                adapter.withdraw(client)
     progress(f"cluster ready in {elapsed(began)}")
 
 

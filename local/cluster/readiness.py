@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 import httpx
 
 from local import paths
-from local.cluster import supervisor
+from local.cluster import adapter, supervisor
 from local.cluster.api import Object, apply
 from local.cluster.gpus import has_gpus
 from local.progress import LocalError, Progress, elapsed
@@ -17,6 +17,7 @@ _REGISTRY_SECONDS = 15.0
 _API_SECONDS = 90.0
 _NODE_SECONDS = 120.0
 _GATEWAY_SECONDS = 30.0
+_ADAPTER_SECONDS = 60.0
 _NOT_FOUND = 404
 
 
@@ -80,6 +81,11 @@ def wait_gateway(progress: Progress) -> None:
         return supervisor.runs("gateway") and _answers(f"http://{paths.LOOPBACK}:{paths.GATEWAY_HEALTH_PORT}/ping")
 
     _wait("the gateway", ["gateway"], ready, _GATEWAY_SECONDS, progress)
+
+
+def wait_adapter(client: httpx.Client, progress: Progress) -> None:
+    """Until the API server has the autoscalers' metrics from the adapter."""
+    _wait("the metrics adapter", [adapter.NAME], lambda: adapter.available(client), _ADAPTER_SECONDS, progress)
 
 
 def node_is_ready(node: Object) -> bool:

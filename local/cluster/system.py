@@ -1,7 +1,7 @@
 """Objects of the embedded cluster itself: cluster DNS, metrics, the gateway's class, and what its processes may do.
 
-CoreDNS and metrics-server are processes of the host on the bridge's address, so their Services have no selector and
-their EndpointSlices are written here.
+What answers there is a process of the host on the bridge's address, so its Service has no selector and its
+EndpointSlice is written here.
 """
 
 import base64
@@ -19,24 +19,28 @@ def objects() -> list[Object]:
     dns_ports = [{"name": "dns", "port": 53, "protocol": "UDP"}, {"name": "dns-tcp", "port": 53, "protocol": "TCP"}]
     dns_targets = [{**port, "port": paths.BRIDGE_DNS_PORT} for port in dns_ports]
     https: Object = {"name": "https", "port": 443, "protocol": "TCP"}
+    counters: Object = {"name": "metrics", "port": paths.BRIDGE_GATEWAY_METRICS_PORT, "protocol": "TCP"}
     return [
-        _cluster_role("tfk8s:coredns", _DNS_RULES),
-        _cluster_role("tfk8s:metrics-server", _METRICS_RULES),
-        _cluster_role("system:aggregated-metrics-reader", _METRICS_READER_RULES, _AGGREGATED),
-        _cluster_role("tfk8s:agent", _AGENT_RULES),
-        _cluster_role("tfk8s:gateway", _GATEWAY_RULES),
-        _cluster_role_binding("tfk8s:coredns", "tfk8s:coredns", "tfk8s:coredns"),
-        _cluster_role_binding("tfk8s:metrics-server", "tfk8s:metrics-server", "tfk8s:metrics-server"),
-        _cluster_role_binding("tfk8s:metrics-server:delegator", "system:auth-delegator", "tfk8s:metrics-server"),
-        _cluster_role_binding("tfk8s:agent", "tfk8s:agent", "tfk8s:agent"),
-        _cluster_role_binding("tfk8s:gateway", "tfk8s:gateway", "tfk8s:gateway"),
-        _cluster_role_binding(KUBELET_CLIENT, "system:kubelet-api-admin", KUBELET_CLIENT),
-        _authentication_reader("tfk8s:metrics-server"),
-        _service("kube-dns", dns_ports, address=paths.DNS_ADDRESS),
-        _endpoints("kube-dns", dns_targets),
-        _service("metrics-server", [https]),
-        _endpoints("metrics-server", [{**https, "port": paths.BRIDGE_METRICS_PORT}]),
-        _metrics_api(),
+        cluster_role("tfk8s:coredns", _DNS_RULES),
+        cluster_role("tfk8s:metrics-server", _METRICS_RULES),
+        cluster_role("system:aggregated-metrics-reader", _METRICS_READER_RULES, _AGGREGATED),
+        cluster_role("tfk8s:agent", _AGENT_RULES),
+        cluster_role("tfk8s:gateway", _GATEWAY_RULES),
+        cluster_role_binding("tfk8s:coredns", "tfk8s:coredns", "tfk8s:coredns"),
+        cluster_role_binding("tfk8s:metrics-server", "tfk8s:metrics-server", "tfk8s:metrics-server"),
+        cluster_role_binding("tfk8s:metrics-server:delegator", "system:auth-delegator", "tfk8s:metrics-server"),
+        cluster_role_binding("tfk8s:agent", "tfk8s:agent", "tfk8s:agent"),
+        cluster_role_binding("tfk8s:gateway", "tfk8s:gateway", "tfk8s:gateway"),
+        cluster_role_binding(KUBELET_CLIENT, "system:kubelet-api-admin", KUBELET_CLIENT),
+        authentication_reader("tfk8s:metrics-server"),
+        service("kube-dns", dns_ports, address=paths.DNS_ADDRESS),
+        endpoints("kube-dns", dns_targets),
+        service("metrics-server", [https]),
+        endpoints("metrics-server", [{**https, "port": paths.BRIDGE_METRICS_PORT}]),
+        api_service("metrics.k8s.io", "metrics-server"),
+        endpoints("kubernetes", [{**https, "port": paths.API_PORT}], namespace="default"),
+        service("gateway-metrics", [counters], address="None"),
+        endpoints("gateway-metrics", [counters]),
         _gateway_class(),
     ]
 
@@ -80,12 +84,14 @@ _GATEWAY_RULES = [
 ]
 
 
-def _cluster_role(name: str, rules: list[dict[str, Any]], labels: dict[str, str] | None = None) -> Object:
+def cluster_role(name: str, rules: list[dict[str, Any]], labels: dict[str, str] | None = None) -> Object:
+    """What a user may do, in every namespace."""
     metadata = {"name": name, "labels": {**_LABELS, **(labels or {})}}
     return {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": metadata, "rules": rules}
 
 
-def _cluster_role_binding(name: str, role: str, user: str) -> Object:
+def cluster_role_binding(name: str, role: str, user: str) -> Object:
+    """Gives a user of `credentials.USERS` a role, in every namespace."""
     return {
         "apiVersion": "rbac.authorization.k8s.io/v1",
         "kind": "ClusterRoleBinding",
@@ -95,7 +101,8 @@ def _cluster_role_binding(name: str, role: str, user: str) -> Object:
     }
 
 
-def _authentication_reader(user: str) -> Object:
+def authentication_reader(user: str) -> Object:
+    """An aggregated API server's right to read whom the API server calls it as."""
     role = "extension-apiserver-authentication-reader"
     return {
         "apiVersion": "rbac.authorization.k8s.io/v1",
@@ -106,7 +113,8 @@ def _authentication_reader(user: str) -> Object:
     }
 
 
-def _service(name: str, ports: list[Object], address: str | None = None) -> Object:
+def service(name: str, ports: list[Object], address: str | None = None) -> Object:
+    """A Service of kube-system; the API server chooses its address where none is given."""
     spec: Object = {"ports": ports}
     if address:
         spec["clusterIP"] = address
@@ -114,29 +122,31 @@ def _service(name: str, ports: list[Object], address: str | None = None) -> Obje
     return {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec}
 
 
-def _endpoints(service: str, ports: list[Object]) -> Object:
+def endpoints(service: str, ports: list[Object], namespace: str = "kube-system") -> Object:
+    """The bridge's address behind a Service."""
     labels = {**_LABELS, "kubernetes.io/service-name": service, "endpointslice.kubernetes.io/managed-by": "tfk8s-local"}
     return {
         "apiVersion": "discovery.k8s.io/v1",
         "kind": "EndpointSlice",
-        "metadata": {"name": service, "namespace": "kube-system", "labels": labels},
+        "metadata": {"name": service, "namespace": namespace, "labels": labels},
         "addressType": "IPv4",
         "ports": ports,
         "endpoints": [{"addresses": [paths.BRIDGE_ADDRESS], "conditions": {"ready": True}}],
     }
 
 
-def _metrics_api() -> Object:
+def api_service(group: str, service: str) -> Object:
+    """Version v1beta1 of an aggregated API, behind a Service of kube-system."""
     return {
         "apiVersion": "apiregistration.k8s.io/v1",
         "kind": "APIService",
-        "metadata": {"name": "v1beta1.metrics.k8s.io", "labels": _LABELS},
+        "metadata": {"name": f"v1beta1.{group}", "labels": _LABELS},
         "spec": {
-            "group": "metrics.k8s.io",
+            "group": group,
             "version": "v1beta1",
             "groupPriorityMinimum": 100,
             "versionPriority": 100,
-            "service": {"name": "metrics-server", "namespace": "kube-system", "port": 443},
+            "service": {"name": service, "namespace": "kube-system", "port": 443},
             "caBundle": base64.b64encode(pki("ca.crt").read_bytes()).decode(),
         },
     }

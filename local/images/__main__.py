@@ -2,14 +2,14 @@
 
 import sys
 
-from local.images.base import build_missing
+from local.images.base import PROMETHEUS, build_missing
 from local.progress import LocalError
 
 
 def main() -> int:
     """Build what is missing; the exit code."""
     try:
-        build_missing(lambda line: print(f"progress: {line}", flush=True))
+        build_missing(lambda line: print(f"progress: {line}", flush=True), prometheus=PROMETHEUS in sys.argv[1:])
     except LocalError as error:
         print(error, flush=True)
         return 1

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from local import paths
+from local import paths, tools
 from local.images import buildah, registry
 from local.images.recipes import Recipe, all_recipes
 from local.progress import LocalError, Progress, elapsed
@@ -19,11 +19,14 @@ from local.progress import LocalError, Progress, elapsed
 INPUTS_LABEL = "dev.tfk8s.inputs"
 """Label of an image in buildah's storage that tells what it was made of."""
 
+PROMETHEUS = "prometheus"
+"""Tells the child process that the one of Prometheus is wanted."""
+
 COMPRESSION = ("--format=oci", "--compression-format=zstd", "--compression-level=1")
 """zstd unpacks several times as fast as gzip, which is what a first pod waits for."""
 
 
-def build_base_images(progress: Progress) -> None:
+def build_base_images(progress: Progress, *, prometheus: bool = False) -> None:
     """See to it that the local registry holds every image of the embedded default.
 
     Takes milliseconds when it does. Otherwise a child process builds what is missing; it can run beside other work,
@@ -31,14 +34,18 @@ def build_base_images(progress: Progress) -> None:
 
     Args:
         progress: Gets a line at each step.
+        prometheus: The one of Prometheus too, which is built first.
 
     Raises:
         LocalError: A step failed, or the registry does not answer.
     """
-    if all(is_current(recipe, registry.digest) for recipe in all_recipes() if recipe.pushed):
+    if prometheus:
+        tools.prometheus(progress)
+    recipes = all_recipes(prometheus=prometheus)
+    if all(is_current(recipe, registry.digest) for recipe in recipes if recipe.pushed):
         return
     process = subprocess.Popen(
-        builder_command(),
+        builder_command(*([PROMETHEUS] if prometheus else [])),
         cwd=paths.ROOT,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -63,9 +70,9 @@ def build_base_images(progress: Progress) -> None:
         raise LocalError("\n".join(message) or f"the image builder ended with exit code {process.returncode}")
 
 
-def builder_command() -> list[str]:
+def builder_command(*words: str) -> list[str]:
     """Command line of the child process."""
-    return [*buildah.DIES_WITH_ITS_STARTER, sys.executable, "-m", "local.images"]
+    return [*buildah.DIES_WITH_ITS_STARTER, sys.executable, "-m", "local.images", *words]
 
 
 def marker(recipe: Recipe) -> Path:
@@ -88,7 +95,7 @@ def is_current(recipe: Recipe, digest_of: Callable[[str], str | None]) -> bool:
     return wanted["digest"] is not None and remembered == wanted
 
 
-def build_missing(progress: Progress) -> None:
+def build_missing(progress: Progress, *, prometheus: bool) -> None:
     """Build and push whatever is not current; the body of the child process.
 
     Raises:
@@ -97,7 +104,7 @@ def build_missing(progress: Progress) -> None:
     paths.IMAGES_CACHE.mkdir(parents=True, exist_ok=True)
     with (paths.IMAGES_CACHE / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # another checkout may be building the same
-        for recipe in all_recipes():
+        for recipe in all_recipes(prometheus=prometheus):
             if recipe.pushed and is_current(recipe, registry.digest):
                 continue
             if not in_storage(recipe):

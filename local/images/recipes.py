@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from local import paths
+from local import paths, tools
 from local.images import buildah, packages, rootfs
 
 SERVER_SOURCES = Path(__file__).parent / "serving"
@@ -52,8 +52,11 @@ class Recipe:
         return self.reference != BASE_REFERENCE
 
 
-def all_recipes() -> list[Recipe]:
+def all_recipes(*, prometheus: bool = False) -> list[Recipe]:
     """Every image, parents first.
+
+    Args:
+        prometheus: The one of Prometheus too.
 
     Raises:
         LocalError: The host is neither Debian nor Ubuntu.
@@ -91,7 +94,18 @@ def all_recipes() -> list[Recipe]:
         fill=_fill_serving,
         config=('--entrypoint=["/usr/bin/tensorflow_model_server"]', "--cmd=", "--port=8500", "--port=8501"),
     )
-    return [base, pause, tensorflow, serving]
+    return [base, pause, tensorflow, serving, *([_prometheus()] if prometheus else [])]
+
+
+def _prometheus() -> Recipe:
+    return Recipe(
+        name="prometheus",
+        reference=paths.PROMETHEUS_IMAGE,
+        parent=None,
+        inputs=digest("1", tools.PROMETHEUS.destination().name),
+        fill=_fill_prometheus,
+        config=('--entrypoint=["/bin/prometheus"]',),
+    )
 
 
 def digest(*parts: str) -> str:
@@ -107,7 +121,17 @@ def server_files() -> Iterator[Path]:
 def _fill_pause(root: Path, container: str) -> None:
     copy = ("copy", "--from", BASE_REFERENCE, container, "/bin/busybox", "/busybox")
     buildah.run("copying busybox", buildah.command(*copy))
-    # runc mounts these; they must exist where the root file system is read-only.
+    _mount_points(root)
+
+
+def _fill_prometheus(root: Path, _container: str) -> None:
+    (root / "bin").mkdir()
+    shutil.copy(tools.PROMETHEUS.destination() / "bin" / "prometheus", root / "bin")
+    _mount_points(root)
+
+
+def _mount_points(root: Path) -> None:
+    """What runc mounts; it must exist where the root file system is read-only."""
     for directory in ("proc", "sys", "dev", "tmp", "etc"):
         (root / directory).mkdir(exist_ok=True)
 

@@ -21,6 +21,8 @@ IN_TRAEFIK = (
 )
 """As Traefik 3.7.15 says it."""
 
+RATE = f"tfk8s_model_requests_per_second{{{SELECTOR}}}"
+WATCHED = 'up{job="gateway", instance="a"}'
 COUNTED = f'traefik_service_requests_total{{service="{IN_TRAEFIK}", code="200", pod="%s"}}'
 BURNING = [
     {
@@ -80,6 +82,7 @@ PLAYED: Mapping[str, Any] = {
             "name": "requests at two gateways add up; a counter that stands still is 0, and none at all is unknown",
             "interval": "5s",
             "input_series": [
+                {"series": WATCHED, "values": "1x72"},
                 {"series": COUNTED % ("v3", "a"), "values": "0+50x12 600x60"},
                 {"series": COUNTED % ("v33", "a"), "values": "0+500x72"},
                 {"series": COUNTED % ("v3", "b"), "values": "0+100x12 1200x60"},
@@ -106,6 +109,22 @@ PLAYED: Mapping[str, Any] = {
                     ],
                 },
                 {"expr": "tfk8s_model_requests_per_second", "eval_time": "20m", "exp_samples": []},
+            ],
+        },
+        {
+            "name": "looked at again from 3m50s on: a rate is unknown until the gateway was watched for 20 s",
+            "interval": "5s",
+            "input_series": [
+                {"series": WATCHED, "values": "1x12 _x33 1x24"},
+                {"series": COUNTED % ("v3", "a"), "values": "0+250x12 _x33 11500+250x24"},
+            ],
+            "promql_expr_test": [
+                {
+                    "expr": "tfk8s_model_requests_per_second",
+                    "eval_time": at,
+                    "exp_samples": [] if value is None else [{"labels": RATE, "value": value}],
+                }
+                for at, value in (("1m", 50), ("4m", None), ("5m", 50))
             ],
         },
     ],

@@ -92,7 +92,9 @@ def test_requests_are_counted_by_version_with_the_labels_that_the_autoscaler_sel
     [counted] = recorded("tfk8s_model_requests_per_second", rules(gateway=TRAEFIK))
     assert counted["labels"] == {"namespace": "serve", "model": "digits", "version": "3"}
     service = "(httproute-.+-svc-)?serve-digits-v3-(http-)?[0-9]+@kubernetesgateway"
-    assert counted["expr"] == f'sum(rate(traefik_service_requests_total{{service=~"{service}"}}[20s]))'
+    rate, _, watched = counted["expr"].partition(" and on () ")
+    assert rate == f'sum(rate(traefik_service_requests_total{{service=~"{service}"}}[20s]))'
+    assert watched == '(max(max_over_time(up{job="gateway"}[10s] offset 15s)) == 1)'
 
 
 def test_requests_that_find_no_server_wake_a_model_that_may_have_none() -> None:

@@ -1,5 +1,6 @@
 """Building the pinned Go tools."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,8 @@ from local.tools import (
     KUBERNETES,
     KUEUE,
     KWOK,
+    PROMETHEUS,
+    PROMETHEUS_ADAPTER,
     PULUMI,
     GoModule,
     build_error,
@@ -65,7 +68,9 @@ def test_hash_changes_with_every_part_of_what_is_built() -> None:
     assert build_hash({"go.sum": b"b", "go.mod": b"a"}, ["-trimpath"]) == base
 
 
-@pytest.mark.parametrize("module", [KUBERNETES, KUEUE, KWOK, PULUMI], ids=lambda module: module.name)
+@pytest.mark.parametrize(
+    "module", [KUBERNETES, KUEUE, KWOK, PROMETHEUS, PROMETHEUS_ADAPTER, PULUMI], ids=lambda module: module.name
+)
 def test_builds_change_no_pins_and_name_no_paths_of_this_machine(module: GoModule) -> None:
     assert {"-mod=readonly", "-trimpath"} <= set(module.flags())
     assert (module.directory / "go.sum").exists()
@@ -77,6 +82,18 @@ def test_kubernetes_binaries_say_their_version() -> None:
 
 def test_pulumi_says_its_version_without_the_v() -> None:
     assert PULUMI.flags()[-1].endswith("version.Version=3.259.0")
+
+
+def test_of_prometheus_only_the_discovery_that_is_used_is_compiled() -> None:
+    assert PROMETHEUS.flags()[-1] == "-tags=remove_all_sd,enable_dns_sd,enable_kubernetes_sd"
+
+
+def test_the_adapter_shares_its_packages_with_kubernetes() -> None:
+    pins = [
+        set(re.findall(r"^\t(\S+ v\S+)", (each.directory / "go.mod").read_text(), re.MULTILINE))
+        for each in (KUBERNETES, PROMETHEUS_ADAPTER)
+    ]
+    assert len(pins[1] - pins[0]) == 3, pins[1] - pins[0]
 
 
 def test_go_command_keeps_to_our_cache_and_to_its_own_version(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,10 +3,11 @@
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from local import paths
-from local.cluster import credentials, journal, system
+from local.cluster import adapter, credentials, journal, system
 from local.cluster.api import path_of
 from local.cluster.gpus import gpu_status, has_gpus
 from local.cluster.readiness import node_is_ready
@@ -18,7 +19,7 @@ from local.processes import Identity
 def objects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, dict[str, Any]]:
     monkeypatch.setattr(paths, "CLUSTER", tmp_path)
     write_private(credentials.pki("ca.crt"), b"authority")
-    return {f"{one['kind']}/{one['metadata']['name']}": one for one in system.objects()}
+    return {f"{one['kind']}/{one['metadata']['name']}": one for one in [*system.objects(), *adapter.objects()]}
 
 
 def test_dns_has_the_address_that_pods_ask(objects: dict[str, dict[str, Any]]) -> None:
@@ -31,6 +32,31 @@ def test_metrics_api_is_verified_against_the_clusters_authority(objects: dict[st
     spec = objects["APIService/v1beta1.metrics.k8s.io"]["spec"]
     assert spec["caBundle"] == "YXV0aG9yaXR5"
     assert "insecureSkipTLSVerify" not in spec
+
+
+def test_pods_find_the_api_server_and_the_gateways_counters_on_the_bridge(objects: dict[str, dict[str, Any]]) -> None:
+    for name, port in (("kubernetes", paths.API_PORT), ("gateway-metrics", paths.BRIDGE_GATEWAY_METRICS_PORT)):
+        there = objects[f"EndpointSlice/{name}"]
+        assert [one["port"] for one in there["ports"]] == [port]
+        assert [one["addresses"] for one in there["endpoints"]] == [[paths.BRIDGE_ADDRESS]]
+    assert objects["Service/gateway-metrics"]["spec"]["clusterIP"] == "None"
+
+
+def test_the_adapter_may_ask_one_prometheus_and_nothing_else(objects: dict[str, dict[str, Any]]) -> None:
+    [rule] = objects["ClusterRole/tfk8s:prometheus-adapter"]["rules"]
+    assert (rule["resources"], rule["resourceNames"]) == (["services/proxy"], ["prometheus:9090"])
+
+
+def test_no_external_metrics_api_stays_where_nobody_answers_for_it() -> None:
+    asked: list[tuple[str, str]] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append((request.method, request.url.path))
+        return httpx.Response(404)
+
+    with httpx.Client(transport=httpx.MockTransport(answer), base_url="http://api") as client:
+        adapter.withdraw(client)
+    assert asked == [("DELETE", "/apis/apiregistration.k8s.io/v1/apiservices/v1beta1.external.metrics.k8s.io")]
 
 
 def test_roles_are_bound_to_users_that_have_credentials(objects: dict[str, dict[str, Any]]) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from local import paths
-from local.cluster import control_plane, credentials, gateway, node
+from local.cluster import adapter, control_plane, credentials, gateway, node
 from local.cluster.program import Program, flags, supervisor_section
 
 BINARIES = Path("/tools/bin")
@@ -22,6 +22,7 @@ PROGRAMS = [
     node.coredns(BINARIES),
     node.metrics_server(BINARIES),
     node.agent(),
+    adapter.program(Path("/tools/prometheus-adapter")),
     gateway.program(Path("/tools/traefik")),
 ]
 
@@ -68,6 +69,13 @@ def test_metrics_server_listens_where_the_api_server_looks_for_it() -> None:
     assert (flag(server, "bind-address"), flag(server, "secure-port")) == (paths.BRIDGE_ADDRESS, "14443")
 
 
+def test_the_adapter_listens_on_the_bridge_and_asks_the_monitorings_prometheus_through_the_api_server() -> None:
+    asking = PROGRAMS[-2]
+    assert (flag(asking, "bind-address"), flag(asking, "secure-port")) == (paths.BRIDGE_ADDRESS, "14444")
+    service = "/api/v1/namespaces/tfk8s-monitoring/services/prometheus:9090/proxy"
+    assert flag(asking, "prometheus-url") == f"{paths.API_SERVER}{service}"
+
+
 def test_every_kubeconfig_on_a_command_line_is_written() -> None:
     written = {str(credentials.kubeconfig_file(user.file)) for user in credentials.USERS}
     named = {
@@ -109,5 +117,6 @@ def test_the_gateway_listens_on_loopback_and_serves_its_health_apart() -> None:
     traefik = PROGRAMS[-1]
     assert flag(traefik, "entryPoints.web.address") == f"127.0.0.1:{paths.GATEWAY_PORT}"
     assert flag(traefik, "entryPoints.traefik.address") == f"127.0.0.1:{paths.GATEWAY_HEALTH_PORT}"
+    assert flag(traefik, "entryPoints.metrics.address") == f"{paths.BRIDGE_ADDRESS}:18082"
     assert flag(traefik, "providers.kubernetesGateway.statusAddress.ip") == "127.0.0.1"
     assert traefik.environment["KUBECONFIG"].endswith("gateway.kubeconfig")

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from local import paths
+from local import paths, tools
 from local.images import base, buildah, packages, recipes, rootfs
 from local.progress import LocalError
 
@@ -46,6 +46,14 @@ def test_parents_come_before_their_children() -> None:
 def test_the_images_are_those_that_the_cluster_pulls() -> None:
     pushed = {each.reference for each in recipes.all_recipes() if each.pushed}
     assert pushed == {paths.PAUSE_IMAGE, paths.TENSORFLOW_IMAGE, paths.SERVING_IMAGE}
+    watched = {each.reference for each in recipes.all_recipes(prometheus=True) if each.pushed}
+    assert watched - pushed == {paths.PROMETHEUS_IMAGE}
+
+
+def test_prometheus_is_the_version_that_its_image_is_called_after() -> None:
+    # The Go module's v0.313.5 is release 3.13.5 (its README, "Prometheus code base for libraries").
+    number, _, patch = tools.PROMETHEUS.version.removeprefix("v0.").partition(".")
+    assert paths.PROMETHEUS_IMAGE.endswith(f":{number[0]}.{int(number[1:])}.{patch}")
 
 
 @pytest.mark.parametrize(
