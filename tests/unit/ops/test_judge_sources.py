@@ -92,7 +92,7 @@ def test_prometheus_gives_the_intervals_at_which_it_read_both_versions(name: str
 @pytest.mark.parametrize("name", [f":{LATENCY.replace('_', ':', 2)}", LATENCY])
 def test_prometheus_gives_the_latency_of_each_interval(name: str) -> None:
     labels = {"__name__": name, "instance": "a", "model_name": "digits"}
-    buckets = [
+    buckets: list[dict[str, object]] = [
         {"metric": {**labels, "le": bound}, "values": [(10, "0"), (20, counted)]}
         for bound, counted in (("1800", "3"), ("+Inf", "4"))
     ]
