@@ -26,7 +26,7 @@ from tests.evidence.load import Load, probabilities
 LOW, PEAK, MORE = 8, 50, 80
 """Requests a second: of the least two replicas, of four at 15 each, and ten times the first: of six."""
 
-AWAY_SECONDS = 390
+AWAY_SECONDS = 370
 """Longer than the 300 s for which the autoscaler remembers what it wanted."""
 
 FRESH_SECONDS = 60

@@ -70,7 +70,7 @@ func run(ctx context.Context, arguments []string) error {
 	if err != nil {
 		return err
 	}
-	source := client.NewClient(caller, prometheus, nil, http.MethodGet)
+	source := client.NewClientForAPI(asker{client.NewGenericAPIClient(caller, prometheus, nil)}, http.MethodGet)
 	metrics, lister := provider.NewExternalPrometheusProvider(source, namers, *relist, *relist)
 	lister.RunUntil(ctx.Done())
 	adapter.WithExternalMetrics(metrics)
@@ -80,4 +80,13 @@ func run(ctx context.Context, arguments []string) error {
 	}
 	server.GenericConfig.SkipOpenAPIInstallation = true
 	return adapter.Run(ctx)
+}
+
+type asker struct{ client.GenericAPIClient }
+
+// Do leaves out the parameter `timeout`, which v0.12.0 computes with the wrong sign and older libraries printed as "":
+// Prometheus refuses it. The context ends the request in any case.
+func (a asker) Do(ctx context.Context, verb, endpoint string, query url.Values) (client.APIResponse, error) {
+	query.Del("timeout")
+	return a.GenericAPIClient.Do(ctx, verb, endpoint, query)
 }
