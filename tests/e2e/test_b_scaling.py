@@ -13,9 +13,10 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from contract.store import versions
+from infra.settings.monitoring import NAMESPACE
 from local import paths
 from tests.e2e.counted import asked, prometheus
-from tests.e2e.platform import Platform, until
+from tests.e2e.platform import Platform, until, words
 
 EXAMPLE = paths.ROOT / "examples" / "scaling-on-embedded.yaml"
 HPA = "/apis/autoscaling/v2/namespaces/ml/horizontalpodautoscalers/digits-v1"
@@ -78,11 +79,13 @@ def ready(platform: Platform) -> int:
 
 
 def test_offered_load_adds_replicas_and_a_second_up_changes_nothing(platform: Platform) -> None:
-    up = platform.up(example())
+    config = example()
+    up = platform.up(config)
     assert up.status == 0, up.text
     url = prometheus(platform)
     until("Prometheus has looked at the gateway", 60, lambda: asked(url, 'up{job="gateway"} == 1') != [])
     until("the least replicas serve", 60, lambda: ready(platform) == 2)
+    until("it has found them by the API server", 60, lambda: len(asked(url, 'up{job="models"} == 1')) == 2)
 
     with offered(RATE) as statuses:
         began = time.monotonic()
@@ -96,6 +99,16 @@ def test_offered_load_adds_replicas_and_a_second_up_changes_nothing(platform: Pl
     print(f"statuses: {dict(statuses)}")
     assert set(statuses) == {200}
 
-    again = platform.up(example())
+    again = platform.up(config)
     assert set(again.stack_changes()) == {"unchanged"}, again.text
     assert platform.replicas() == 4
+
+
+def test_without_monitoring_no_api_is_left_that_nobody_answers_for(platform: Platform) -> None:
+    config = words()
+    config["tfk8s:trainingJobs"] = {}
+    up = platform.up(config)
+    assert up.status == 0, up.text
+    apis = {one["metadata"]["name"] for one in platform.get("/apis/apiregistration.k8s.io/v1/apiservices")["items"]}
+    assert "v1beta1.external.metrics.k8s.io" not in apis
+    assert NAMESPACE not in {one["metadata"]["name"] for one in platform.get("/api/v1/namespaces")["items"]}
