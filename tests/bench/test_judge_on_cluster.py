@@ -23,7 +23,7 @@ from tests.evidence.load import Load, probabilities
 
 PER_SECOND = 100
 MOST_SECONDS = 180
-READ_SECONDS = 150
+READ_SECONDS = 120
 """How long Prometheus has read the servers before it is asked."""
 
 STABLE, GOOD = 1, 2
