@@ -35,7 +35,7 @@ def file_to_edit(stack: str, given: Path | None, environment: Mapping[str, str])
     overrides = read_overrides(environment)
     if overrides is None or "models" not in overrides.words:
         return given or stack_file_of(stack)
-    if given is not None and given.resolve() != overrides.file.resolve():
+    if given is not None:
         raise CommandError(
             f"{VARIABLE}: {overrides.file} replaces {PREFIX}models, so an edit of {given} would change nothing\n"
             "    leave out --file to edit what it names, or unset it"
@@ -88,7 +88,7 @@ class Update:
                 f"the update `{self}` {failure}\n"
                 f"    {file.name} keeps the verdict; the cluster may have all, some or nothing of it until an update "
                 "succeeds\n"
-                f"    to go on: correct what it said above, and run it again; it has all it needs from {file.name}\n"
+                f"    to go on: correct what it said above, and run it again\n"
                 f"    to go back: take the edit of {file.name} back (git diff shows it), and run it again"
             )
 

@@ -17,11 +17,15 @@ import pytest
 from local import paths
 from tests.bench.duel import Faults
 from tests.bench.versions import publish_faulty
+from tests.e2e.counted import prometheus
 from tests.e2e.platform import Platform, make, until, words
 from tests.evidence.load import Load, probabilities
 
 PER_SECOND = 100
 MOST_SECONDS = 180
+READ_SECONDS = 120
+"""How long Prometheus has read the servers before it is asked."""
+
 STABLE, GOOD = 1, 2
 SEEDS = {STABLE: 2, GOOD: 1}
 """4 and 2 of the 263 digits wrong. The other way round a loss of 3 % is not excluded, and it holds."""
@@ -40,24 +44,31 @@ config:
       coldStart: 10s
       expose: {{gateway: {{className: {paths.GATEWAY_CLASS}, port: {paths.GATEWAY_PORT}, fromNamespaces: [ml]}}}}
 """
+MONITORED = f"""{STACK}\
+  tfk8s:images:
+    training: {{build: {{repository: "{paths.REGISTRY}/tfk8s/train", base: "{paths.TENSORFLOW_IMAGE}"}}}}
+    serving: {{ref: "{paths.SERVING_IMAGE}"}}
+    prometheus: {{ref: "{paths.PROMETHEUS_IMAGE}"}}
+  tfk8s:monitoring: {{resources: {{cpu: 100m, memory: 256Mi, limits: {{cpu: 1, memory: 1Gi}}}}, size: 1Gi}}
+"""
 TFK8S = Path(sys.executable).with_name("tfk8s")
 
 Probabilities = list[list[float]]
 
 
-def alone(version: int) -> str:
-    return STACK % f"{{stable: {{version: {version}}}}}"
+def alone(version: int, stack: str = STACK) -> str:
+    return stack % f"{{stable: {{version: {version}}}}}"
 
 
-def with_canary(version: int) -> str:
-    return STACK % f"{{stable: {{version: {STABLE}, weight: 90}}, canary: {{version: {version}, weight: 10}}}}"
+def with_canary(version: int, stack: str = STACK) -> str:
+    return stack % f"{{stable: {{version: {STABLE}, weight: 90}}, canary: {{version: {version}, weight: 10}}}}"
 
 
 class Stack:
     """The stack local, with a file that says what its models are."""
 
     def __init__(self, platform: Platform, file: Path) -> None:
-        self._platform, self.file = platform, file
+        self.platform, self.file = platform, file
         self.environment = {"TFK8S_OVERRIDES": str(file)}
 
     def up(self, text: str) -> None:
@@ -71,17 +82,17 @@ class Stack:
 
     def pods(self, version: int) -> list[str]:
         """Addresses of a version's servers."""
-        pods = self._platform.pods().items()
+        pods = self.platform.pods().items()
         return [f"http://{pod['status']['podIP']}:8501" for name, pod in pods if name.startswith(f"digits-v{version}-")]
 
-    def judge(self, canary: int, most: str) -> tuple[str, float, float]:
+    def judge(self, canary: int, most: str, *more: str) -> tuple[str, float, float]:
         """What the verb prints, and the seconds until its verdict is written and until it is deployed."""
         [incoming], [stable] = self.pods(canary), self.pods(STABLE)
         command = [TFK8S, "judge", "local", "digits", "--apply", "--incoming", incoming, "--stable", stable]
         started = time.monotonic()
         said, verdict = "", 0.0
         with subprocess.Popen(
-            [*command, "--store", paths.STORE, "--for", most],
+            [*command, "--store", paths.STORE, "--for", most, *more],
             cwd=paths.ROOT,
             env={**os.environ, **self.environment},
             stdout=subprocess.PIPE,
@@ -167,6 +178,20 @@ def test_a_harmful_canary_is_rolled_back_within_three_minutes(
     assert stack.file.read_text() == alone(STABLE)
     assert stack.again() == {"unchanged"}
     assert bool(failed) == bool(FAULTY[version].errors), "but for the canary's own errors none fails"
+
+
+def test_what_prometheus_has_read_is_judged_as_well(
+    stack: Stack, expected: list[Probabilities], tmp_path: Path
+) -> None:
+    [failing] = (version for version, faults in FAULTY.items() if faults.errors)
+    stack.up(with_canary(failing, MONITORED))
+    with Load(tmp_path, "load", PER_SECOND, expected):
+        time.sleep(READ_SECONDS)
+        source = ("--prometheus", prometheus(stack.platform), "--every", "30s")
+        said, _, _ = stack.judge(failing, f"{READ_SECONDS}s", *source)
+    assert f"digits: roll back version {failing}, compared with version {STABLE}\n  - Failures: " in said
+    assert "Missing: " not in said
+    assert stack.file.read_text() == alone(STABLE, MONITORED)
 
 
 def test_a_good_canary_is_promoted(stack: Stack, expected: list[Probabilities], tmp_path: Path) -> None:
