@@ -70,6 +70,7 @@ def start(progress: Progress) -> None:
         _enter()
         credentials.ensure()
         node.write_configs()
+        gateway.write_config()
         if not node.config("registry.json").exists():
             node.write_registry_config()
         control = [node.registry(), node.containerd(), control_plane.etcd(), control_plane.api_server(binaries)]
