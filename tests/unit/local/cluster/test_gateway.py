@@ -60,7 +60,10 @@ def test_a_refused_definition_is_named(definitions: Path) -> None:
 def test_the_gateway_has_a_certificate_and_need_not_make_a_key_at_each_change(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("local.cluster.gateway.config", lambda name: tmp_path / name)
+    def config(name: str) -> Path:
+        return tmp_path / name
+
+    monkeypatch.setattr(gateway, "config", config)
     gateway.write_config()
     program = gateway.program(Path("traefik"))
     [file] = program.files
