@@ -77,6 +77,7 @@ def start(progress: Progress, *, counted: bool = False) -> None:
         credentials.ensure()
         node.write_configs()
         adapter.write_config()
+        gateway.write_config()
         if not node.config("registry.json").exists():
             node.write_registry_config()
         control = [node.registry(), node.containerd(), control_plane.etcd(), control_plane.api_server(binaries)]

@@ -1,10 +1,13 @@
 """The Gateway API's definitions in the embedded cluster: sent as their files have them, and once."""
 
+import json
 from pathlib import Path
 
 import httpx
 import pytest
 
+from local.cluster import gateway
+from local.cluster.credentials import pki
 from local.cluster.gateway import define
 from local.progress import LocalError
 
@@ -52,3 +55,18 @@ def test_what_is_there_in_this_version_is_left_alone_and_an_older_one_is_not(def
 def test_a_refused_definition_is_named(definitions: Path) -> None:
     with pytest.raises(LocalError, match=f"refused gateways.{GROUP}: no room"):
         sent(definitions, there={}, status=507)
+
+
+def test_the_gateway_has_a_certificate_and_need_not_make_a_key_at_each_change(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def config(name: str) -> Path:
+        return tmp_path / name
+
+    monkeypatch.setattr(gateway, "config", config)
+    gateway.write_config()
+    program = gateway.program(Path("traefik"))
+    [file] = program.files
+    assert f"--providers.file.filename={file}" in program.command
+    certificate = json.loads(file.read_text())["tls"]["stores"]["default"]["defaultCertificate"]
+    assert certificate == {"certFile": str(pki("gateway.pem")), "keyFile": str(pki("gateway.pem"))}
