@@ -118,7 +118,7 @@ def test_a_command_that_the_machine_cannot_run_has_failed(place: Path, capsys: p
 
 def test_an_interrupt_is_left_to_the_update(place: Path) -> None:
     code = (
-        "import os, signal, time; os.kill(os.getppid(), signal.SIGINT); time.sleep(1); open('saved', 'w'); "
+        "import os, signal, time; os.kill(os.getppid(), signal.SIGINT); time.sleep(0.3); open('saved', 'w'); "
         "raise SystemExit(1)"
     )
     ours = signal.default_int_handler
