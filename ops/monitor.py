@@ -102,7 +102,9 @@ class Answers:
     """Of objects that leave their name to the provider: `<logical name>-<suffix>`."""
 
     ingress: Mapping[str, str] = field(default_factory=lambda: {"ip": "192.0.2.1"})
-    """Address of load balancers and gateways; this one is for documentation (RFC 5737)."""
+    """Address of load balancers and gateways; this one is for documentation (RFC 5737). Empty: they have none, which a
+    preview knows too.
+    """
 
     kept: Mapping[str, object] = field(default_factory=dict[str, object])
     """What Stashes keep from an earlier update, by logical name; others keep what they are given now."""
@@ -216,11 +218,16 @@ class Monitor(mocks.MockMonitor):
         elif kind.startswith(_KUBERNETES):
             state["metadata"] = {"name": f"{name}-{self.answers.suffix}", **inputs["metadata"]}
         if inputs.get("spec", {}).get("type") == "LoadBalancer":
-            state["status"] = {"loadBalancer": {"ingress": UNKNOWN if self.preview else [dict(self.answers.ingress)]}}
+            state["status"] = {"loadBalancer": self._balanced()}
         elif kind.endswith(":Gateway"):
             addresses = [{"value": address} for address in self.answers.ingress.values()]
             state["status"] = UNKNOWN if self.preview else {"addresses": addresses}
         return state
+
+    def _balanced(self) -> Tree:
+        if not self.answers.ingress:
+            return {}
+        return {"ingress": UNKNOWN if self.preview else [dict(self.answers.ingress)]}
 
 
 def _wire(state: Tree) -> struct_pb2.Struct:

@@ -1,8 +1,8 @@
 """A served model: one address in front of the versions that its tracks name."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, cast
 
 import pulumi
 from pulumi_kubernetes.apiextensions import CustomResource
@@ -104,8 +104,8 @@ class ServedModel(pulumi.ComponentResource):
             self.route = self._route(settings.expose.gateway, metadata(name))
             self.predict_url = self._through(settings.expose.gateway, path)
         elif settings.expose.load_balancer is not None:
-            ingress = self.front.status.load_balancer.ingress[0]
-            self.predict_url = ingress.apply(lambda address: f"http://{_host(address)}:{REST_PORT}{path}")
+            address = self.front.status.load_balancer.ingress.apply(lambda known: _address(name, known))
+            self.predict_url = address.apply(lambda host: f"http://{host}:{REST_PORT}{path}")
         else:
             self.predict_url = self.front.metadata.name.apply(lambda _: self.cluster_url)
         self.register_outputs({"predictUrl": self.predict_url})
@@ -178,9 +178,17 @@ def _callers(expose: Expose) -> list[NetworkPolicyPeerArgs]:
     return callers
 
 
-def _host(address: LoadBalancerIngress) -> str:
+def _address(service: str, ingress: Sequence[LoadBalancerIngress] | None) -> str:
     """Load balancers have an address or a name, by the cloud's habit."""
-    return _bracketed(address.ip or address.hostname or "")
+    if ingress:
+        return _bracketed(ingress[0].ip or ingress[0].hostname or "")
+    if pulumi.runtime.is_dry_run():
+        # What a Service has that was none: a preview shows the status of before.
+        return cast("str", pulumi.UNKNOWN)
+    raise pulumi.RunError(
+        f"the Service {service} has no address: status.loadBalancer.ingress is empty\n"
+        "see why the cluster gives it none (kubectl describe service), then run `pulumi up` again"
+    )
 
 
 def _bracketed(host: str) -> str:

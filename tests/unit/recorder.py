@@ -95,12 +95,11 @@ def record(
         preview: Nothing is built: digests are unknown.
         words: The project's configuration, by key without `tfk8s:`.
         kept: What Stashes keep from an earlier run, by logical name; others keep what they are given now.
-        ingress: What load balancers get for an address.
+        ingress: What load balancers get for an address; where it is empty they have none, and a preview knows that.
         stacks: Outputs of referenced stacks, by full name; those of others are unknown.
     """
-    answers = Answers(
-        digest=DIGEST, suffix="1a2b3c4d", ingress=ingress or {"ip": "192.0.2.7"}, kept=kept or {}, stacks=stacks or {}
-    )
+    balanced = {"ip": "192.0.2.7"} if ingress is None else ingress
+    answers = Answers(digest=DIGEST, suffix="1a2b3c4d", ingress=balanced, kept=kept or {}, stacks=stacks or {})
     recording = run_recorded(build, words=words or {}, stack=stack, preview=preview, answers=answers)
     recorder = Recorder(
         resources=recording.resources,

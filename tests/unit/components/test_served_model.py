@@ -1,5 +1,8 @@
 import functools
 
+import pulumi
+import pytest
+
 from tests.unit.recorder import UNKNOWN, Recorder, Resource, Tree, record_changed, sound_platform
 
 BALANCED = ("models.digits.expose", {"loadBalancer": {"sourceRanges": ["10.0.0.0/8", "192.168.0.0/16"]}})
@@ -113,6 +116,17 @@ def _predict_url(ingress: dict[str, str]) -> str:
 
 def test_a_preview_does_not_invent_an_address() -> None:
     assert record_changed(BALANCED, preview=True).outputs["models"]["digits"] == UNKNOWN
+
+
+def test_a_service_that_becomes_a_load_balancer_has_no_address_in_preview() -> None:
+    assert record_changed(BALANCED, preview=True, ingress={}).outputs["models"]["digits"] == UNKNOWN
+
+
+def test_a_load_balancer_that_gets_no_address_is_said_so() -> None:
+    with pytest.raises(
+        pulumi.RunError, match=r"the Service digits has no address: status\.loadBalancer\.ingress is empty"
+    ):
+        record_changed(BALANCED, ingress={})
 
 
 def test_a_new_version_is_a_new_set_of_objects_behind_the_same_front() -> None:
