@@ -1,17 +1,14 @@
-"""A real SavedModel behind the REST API, in a process of its own: the server imports TensorFlow without Keras."""
+"""A real SavedModel behind the REST API, made and served by processes of their own: the server imports no Keras."""
 
 import json
 import subprocess
 import sys
 from pathlib import Path
 
-SCRIPT = """
-import json, pathlib, sys, logging
-from local.images.serving.savedmodel import SavedModel, import_tensorflow
-from local.images.serving.flags import Flags
-tf = import_tensorflow()
+MAKE = """
+import pathlib, sys
 import numpy as np
-from tests.unit.local.images.serving_fakes import api, served
+import tensorflow as tf
 
 class Model(tf.Module):
     def __init__(self):
@@ -23,25 +20,36 @@ class Model(tf.Module):
 base = pathlib.Path(sys.argv[1])
 model = Model()
 tf.saved_model.save(model, str(base / "1"), signatures={"serving_default": model.probabilities})
-extra = base / "1" / "assets.extra"
-extra.mkdir()
+x = np.random.default_rng(1).normal(size=(50, 4)).astype("f4")
+np.savez(base / "answers", x=x, direct=model.probabilities(x)["p"].numpy())
 
 def field(number, content):
     return bytes([number << 3 | 2, len(content)]) + content
 
-def warm_up(values):
+for name, values in {"short": [[1, 2]], "right": [[1, 2, 3, 4]]}.items():
     tensor = tf.make_tensor_proto(np.array(values, "f4")).SerializeToString()
     record = field(6, field(1, field(2, field(1, b"x") + field(2, tensor))))
-    with tf.io.TFRecordWriter(str(extra / "tf_serving_warmup_requests")) as writer:
+    with tf.io.TFRecordWriter(str(base / name)) as writer:
         writer.write(record)
+"""
 
+SERVE = """
+import json, pathlib, shutil, sys
+from local.images.serving.savedmodel import SavedModel
+from local.images.serving.flags import Flags
+import numpy as np
+from tests.unit.local.images.serving_fakes import api, served
+
+base = pathlib.Path(sys.argv[1])
+recorded = base / "1" / "assets.extra" / "tf_serving_warmup_requests"
+recorded.parent.mkdir()
 flags = Flags()
-warm_up([[1, 2]])
+shutil.copy(base / "short", recorded)
 failed = served(base, load=lambda path: SavedModel(str(path), flags)).states("digits", 1)[1]
-warm_up([[1, 2, 3, 4]])
+shutil.copy(base / "right", recorded)
 rest, _ = api(served(base, load=lambda path: SavedModel(str(path), flags)))
-x = np.random.default_rng(1).normal(size=(50, 4)).astype("f4")
-direct = model.probabilities(x)["p"].numpy()
+answers = np.load(base / "answers.npz")
+x, direct = answers["x"], answers["direct"]
 
 def post(body):
     answer = rest.answer("POST", "/v1/models/digits:predict", json.dumps(body).encode())
@@ -59,10 +67,15 @@ print(json.dumps({
 """
 
 
-def test_answers_equal_the_model_called_in_process(tmp_path: Path) -> None:
-    done = subprocess.run([sys.executable, "-c", SCRIPT, str(tmp_path)], capture_output=True, text=True, check=False)
+def _output(script: str, directory: Path) -> str:
+    done = subprocess.run([sys.executable, "-c", script, directory], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
-    found = json.loads(done.stdout)
+    return done.stdout
+
+
+def test_answers_equal_the_model_called_in_process(tmp_path: Path) -> None:
+    _output(MAKE, tmp_path)
+    found = json.loads(_output(SERVE, tmp_path))
     reason = 'Input "x" of signature "serving_default" has shape [1,2], expected [-1,4]'
     assert found == {
         "row": True,

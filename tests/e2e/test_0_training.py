@@ -120,11 +120,11 @@ def test_any_number_of_raw_images_gives_probabilities(trained: Trained, count: i
 
 
 def test_the_version_brings_requests_of_several_sizes_that_the_server_replays(trained: Trained) -> None:
+    from local.images.serving.runtime import import_tensorflow  # noqa: PLC0415  not before TensorFlow is there
     from local.images.serving.warmup import warmup_requests  # noqa: PLC0415  not before TensorFlow is there
-    from training.untyped import tf  # noqa: PLC0415  imports TensorFlow
 
     assert store.WARMUP in {entry.path for entry in trained.manifest.files}
-    requests = list(warmup_requests(tf, str(trained.model_dir / "1")))
+    requests = list(warmup_requests(import_tensorflow(), str(trained.model_dir / "1")))
     assert {signature for signature, _ in requests} == {"serving_default"}
     assert [inputs["pixels"].shape for _, inputs in requests] == [(n, 8, 8) for n in (1, 2, 4, 8, 16, 32)]
     assert [trained.predict(inputs["pixels"]).shape for _, inputs in requests][-1] == (32, 10)
