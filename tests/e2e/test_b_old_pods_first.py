@@ -5,17 +5,16 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Generator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
 import pytest
 
-from contract.store import WARMUP_ROWS, versions
+from contract.store import WARMUP_ROWS
 from local import paths
 from local.cluster import credentials
 from local.cluster.api import connect
-from tests.e2e.platform import Platform, idle_container, until, words
+from tests.e2e.platform import Platform, idle_container, meanwhile, until, words
 
 REPLICAS = 2
 OTHERS = paths.PRETEND_GPUS - REPLICAS
@@ -54,18 +53,15 @@ class Watcher:
         self.holding, self.ready = list[int](), list[int]()
         """Servers with a device and Ready servers, at each look."""
         self.statuses = Counter[object]()
-        self._stop = threading.Event()
 
-    def run(self) -> None:
+    def run(self, stop: threading.Event) -> None:
+        """Looks until it is told to stop."""
         with connect(credentials.ADMIN) as client:
-            while not self._stop.wait(0.05):
+            while not stop.wait(0.05):
                 pods = client.get(PODS).raise_for_status().json()["items"]
                 self.holding.append(sum(holds_a_device(pod) for pod in pods))
                 self.ready.append(sum(is_ready(pod) for pod in pods))
                 self.statuses[ask(1)] += 1
-
-    def stop(self) -> None:
-        self._stop.set()
 
 
 def holds_a_device(pod: Any) -> bool:
@@ -84,21 +80,10 @@ def ask(rows: int) -> object:
         return repr(error)
 
 
-@pytest.fixture
-def watcher() -> Generator[Watcher]:
-    watcher = Watcher()
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        watching = pool.submit(watcher.run)
-        yield watcher
-        watcher.stop()
-        watching.result()
-
-
 @pytest.fixture(scope="module", autouse=True)
 def full_pool(platform: Platform) -> Generator[None]:
     """Version 1 is served by two replicas, and no device is free."""
-    if 1 not in versions(paths.STORE, "digits"):
-        assert platform.up().status == 0
+    platform.train(1)
     first = platform.up(served("512Mi", maxSurge=0, maxUnavailable=1))
     assert first.status == 0, first.text
     until("both serve", 60, lambda: len(platform.serving_pods()) == REPLICAS)
@@ -115,12 +100,14 @@ def full_pool(platform: Platform) -> Generator[None]:
     platform.delete(f"{ELSEWHERE}/others")
 
 
-def test_old_pods_go_first_and_no_request_is_lost(platform: Platform, watcher: Watcher) -> None:
+def test_old_pods_go_first_and_no_request_is_lost(platform: Platform) -> None:
     before = platform.serving_pods()
+    watcher = Watcher()
     started = time.monotonic()
-    done = platform.up(served("520Mi", maxSurge=0, maxUnavailable=1))
-    assert done.status == 0, done.text
-    until("both are new", 60, lambda: len(platform.serving_pods()) == REPLICAS)
+    with meanwhile(watcher.run):
+        done = platform.up(served("520Mi", maxSurge=0, maxUnavailable=1))
+        assert done.status == 0, done.text
+        until("both are new", 60, lambda: len(platform.serving_pods()) == REPLICAS)
     print(
         f"rollout of {REPLICAS} on a full pool: {time.monotonic() - started:.0f} s; servers with a device "
         f"{min(watcher.holding)} to {max(watcher.holding)}, Ready at least {min(watcher.ready)}; {watcher.statuses}"
