@@ -1,4 +1,4 @@
-"""Two versions of a model behind a pretend network: their metrics, their answers, and Prometheus."""
+"""Two versions of a model behind a pretend network: their stack file, metrics and answers, and Prometheus."""
 
 import json
 from collections.abc import Mapping
@@ -6,7 +6,23 @@ from dataclasses import dataclass, field
 
 import httpx
 
+from contract.labelled import Example
 from local.images.serving.metrics import Metrics
+
+TEXT = """\
+config:
+  tfk8s:models:
+    digits:
+      tracks: {stable: {version: 7, weight: 90}, canary: {version: 8, weight: 10}} # read by the post office
+"""
+"""A stack file with both."""
+
+EXAMPLES = [Example(number, number % 10) for number in range(200)]
+"""Test part of either version."""
+
+
+def no_time(seconds: float) -> None:
+    """Passes at once."""
 
 
 @dataclass

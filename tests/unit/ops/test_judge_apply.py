@@ -9,27 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from contract.labelled import Example, write
+from contract.labelled import write
 from ops import cli, stackfile
 from ops import judge as judge_verb
 from ops.judging import update as update_module
 from ops.judging.update import Update, file_to_edit
 from ops.problem import CommandError
-from tests.unit.ops.judged import Version, network
+from tests.unit.ops.judged import EXAMPLES, TEXT, Version, network, no_time
 
-TEXT = """\
-config:
-  tfk8s:models:
-    digits:
-      tracks: {stable: {version: 7, weight: 90}, canary: {version: 8, weight: 10}} # read by the post office
-"""
 PROMOTED = TEXT.replace("7, weight: 90}, canary: {version: 8, weight: 10}", "8}")
-EXAMPLES = [Example(number, number % 10) for number in range(200)]
 REPORT = "import json, os, sys; json.dump([os.getcwd(), dict(os.environ), open('Pulumi.prod.yaml').read()], sys.stdout)"
-
-
-def no_time(seconds: float) -> None:
-    """Passes at once."""
 
 
 @pytest.fixture

@@ -7,21 +7,10 @@ import pytest
 from contract.labelled import Example, write
 from ops import cli
 from ops import judge as judge_verb
-from tests.unit.ops.judged import Version, network
+from tests.unit.ops.judged import EXAMPLES, TEXT, Version, network, no_time
 
-TEXT = """\
-config:
-  tfk8s:models:
-    digits:
-      tracks: {stable: {version: 7, weight: 90}, canary: {version: 8, weight: 10}} # read by the post office
-"""
 WITHOUT_CANARY = TEXT.replace(", weight: 90}, canary: {version: 8, weight: 10}", "}")
-EXAMPLES = [Example(number, number % 10) for number in range(200)]
 SERVERS = ("--incoming", "http://v8:8501", "--stable", "http://v7:8501/")
-
-
-def no_time(seconds: float) -> None:
-    """Passes at once."""
 
 
 @pytest.fixture
