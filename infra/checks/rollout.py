@@ -6,7 +6,7 @@ from typing import Final
 
 from infra.checks.report import error, warning
 from infra.finding import Finding
-from infra.plan import ModelPlan, Plan
+from infra.plan import CREATED_PER_SECOND, ModelPlan, Plan
 from infra.settings import Duration, ModelSettings, Settings
 
 _LONGEST: Final = Duration.parse("6h")
@@ -34,15 +34,16 @@ def rollouts_end_in_time(settings: Settings, plan: Plan, today: date) -> Iterato
         if rollout.time <= _LONGEST:
             continue
         most = model.autoscaling.max_replicas
-        waves = int(_LONGEST.seconds // rollout.wave.seconds)
+        # No exchange takes longer than that of all pods.
+        waves = int((_LONGEST.seconds - 2 * most // CREATED_PER_SECOND) // rollout.wave.seconds)
         key = "maxSurge" if figures.surge else "maxUnavailable"
         yield warning(
             "rollout-time",
             ("models", name, "rollout", key),
-            f"{most} replicas, {figures.at_a_time} at a time: {rollout.waves} waves x ({_wave(model, figures)}) = "
-            f"{rollout.time} > {_LONGEST}; the engine waits up to "
+            f"{most} replicas, {figures.at_a_time} at a time: {rollout.waves} waves x ({_wave(model, figures)})"
+            f"{_exchange(figures)} = {rollout.time} > {_LONGEST}; the engine waits up to "
             f"{figures.rollout_timeout}, if each starts as slowly as startup allows",
-            f"raise {key} to {-(-most // waves)}" if waves else "lower coldStart",
+            f"raise {key} to {-(-most // waves)}" if waves > 0 else "lower coldStart",
         )
 
 
@@ -75,7 +76,8 @@ def dips_are_known(settings: Settings, plan: Plan, today: date) -> Iterator[Find
             yield warning(
                 "capacity-dip",
                 ("models", name, "rollout", "maxUnavailable"),
-                f"for {figures.rollout.time}, {figures.rollout.waves} x ({_wave(model, figures)}), "
+                f"for {figures.rollout.time}, {figures.rollout.waves} x ({_wave(model, figures)})"
+                f"{_exchange(figures)}, "
                 f"{_dip(model, figures)}",
                 "roll out when that is enough, or set maxSurge to 1 and leave maxUnavailable out where there is room "
                 "for one more pod",
@@ -103,3 +105,8 @@ def _fall(replicas: int, figures: ModelPlan) -> str:
 def _wave(model: ModelSettings, figures: ModelPlan) -> str:
     drain = "" if figures.surge else f"grace {figures.grace} + "
     return f"{drain}coldStart {model.cold_start} + {figures.min_ready} minReadySeconds"
+
+
+def _exchange(figures: ModelPlan) -> str:
+    seconds = figures.rollout.exchange
+    return f" + {seconds} to delete and create {figures.at_a_time} pods" if seconds.seconds else ""

@@ -33,7 +33,7 @@ _TOLERANCE: Final = Fraction(1, 10)
 """Nothing is done within it (--horizontal-pod-autoscaler-tolerance)."""
 
 CREATED_PER_SECOND: Final = 20
-"""Pods that kube-controller-manager creates at its default client rate (--kube-api-qps)."""
+"""Pods that kube-controller-manager creates or deletes at its default client rate (--kube-api-qps)."""
 
 
 @dataclass(frozen=True, kw_only=True)

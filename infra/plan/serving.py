@@ -8,7 +8,7 @@ from typing import Final
 
 from infra.plan import prices as card
 from infra.plan import server
-from infra.plan.scaling import ScaleUp, scale_up, scale_up_pods
+from infra.plan.scaling import CREATED_PER_SECOND, SYNC, ScaleUp, scale_up, scale_up_pods
 from infra.plan.server import BatchingPlan
 from infra.settings import Duration, GpuSettings, ModelSettings, Money, Percent
 from infra.settings.platform import PriceSettings
@@ -16,12 +16,12 @@ from infra.settings.platform import PriceSettings
 GRACE_MARGIN: Final = Duration.parse("5s")
 """Between the end of preStop and SIGKILL; TensorFlow Serving as PID 1 ignores the SIGTERM that falls into it."""
 
-_FIRST_REPLICAS: Final = Duration.parse("10s")
-"""With a pod's own start-up longer than the autoscaler's sync of 15 s, which is when it asks for minReplicas."""
-
-
 _FASTER: Final = 2
-"""Times as fast as usual that pods may start: the faster they do, the more old ones drain at the same time."""
+"""Times as fast as usual that pods may start: the faster they do, the more old ones drain at the same time, and the
+sooner a new version's first replica is ready."""
+
+_QUICKEST: Final = Duration.parse("5s")
+"""A pod's quickest start where the stack file does not state the usual one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,10 +35,14 @@ class RolloutPlan:
     """`coldStart` and minReadySeconds; the old pods of a wave drain while the next one starts. Without a surge they
     drain before it, since they hold the devices it waits for."""
 
+    exchange: Duration
+    """Whole seconds in which kube-controller-manager deletes and creates the pods of a wave. It comes once and not in
+    each wave: one starts as the one before it becomes ready pod by pod."""
+
     @property
     def time(self) -> Duration:
         """From the change until the last new pod is available."""
-        return Duration(self.wave.seconds * self.waves)
+        return Duration(self.wave.seconds * self.waves) + self.exchange
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,6 +122,8 @@ def model_plan(model: ModelSettings, gpu: GpuSettings | None, prices: PriceSetti
     # A stack that says neither is refused by a check.
     at_a_time = surge or model.rollout.max_unavailable or 1
     waves = -(-replicas // at_a_time)
+    # Of a single wave, the old pods are deleted as the new ones become ready, all of which are created by then.
+    exchanged = 2 * at_a_time if waves > 1 else replicas
     first = model.cold_start if surge else grace + model.cold_start
     versions = len(model.tracks.named())
     return ModelPlan(
@@ -134,7 +140,11 @@ def model_plan(model: ModelSettings, gpu: GpuSettings | None, prices: PriceSetti
         min_ready=min_ready,
         progress_deadline=step,
         rollout_timeout=Duration(step.seconds * waves),
-        rollout=RolloutPlan(waves=waves, wave=first + min_ready),
+        rollout=RolloutPlan(
+            waves=waves,
+            wave=first + min_ready,
+            exchange=Duration(Decimal(exchanged // CREATED_PER_SECOND)),
+        ),
         scale_up=scale_up(model),
         scale_up_pods=scale_up_pods(model),
         threads=server.threads(model),
@@ -199,4 +209,9 @@ def _grace(model: ModelSettings) -> Duration:
 
 
 def _min_ready(model: ModelSettings) -> Duration:
-    return _FIRST_REPLICAS if model.autoscaling.min_replicas > 1 else Duration(Decimal(0))
+    """A new version has one replica until the autoscaler looks for the first time; nobody takes it for all before."""
+    if model.autoscaling.min_replicas <= 1:
+        return Duration(Decimal(0))
+    stated = "cold_start" in model.model_fields_set
+    quickest = model.cold_start.seconds / _FASTER if stated else _QUICKEST.seconds
+    return Duration(Decimal(math.ceil(max(Decimal(0), SYNC.seconds - quickest))))

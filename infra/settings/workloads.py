@@ -333,7 +333,9 @@ class ModelSettings(Section):
     """Longest time from a pod's start to its first answer: image pull, model load, warm-up."""
 
     cold_start: PositiveDuration = Duration.parse("60s")
-    """Usual time from a pod's creation to ready, from which times of rollouts and scale-ups are predicted."""
+    """Usual time from a pod's creation to ready, from which times of rollouts and scale-ups are predicted. Where it is
+    stated and minReplicas is above 1, minReadySeconds is 15 s less half of it, which is the quickest start: a version's
+    first replica does not count before the autoscaler, which looks every 15 s, has asked for the others."""
 
     warmup: Literal["required", "optional"] = "required"
     """Whether a version must bring requests that the server replays before it is ready; training writes them."""

@@ -99,9 +99,11 @@ def rollout_picture(model: ModelSettings, plan: ModelPlan) -> RolloutPicture:
     """The waves of a rollout."""
     expected, waves = plan.rollout.time.seconds, plan.rollout.waves
     whole = expected + plan.grace.seconds
+    exchange = plan.rollout.exchange
+    apart = f", and {span(exchange)} to delete and create so many" if exchange.seconds else ""
     said = (
-        f"{waves} waves of {plan.at_a_time} at {span(plan.rollout.wave)} each: {span(plan.rollout.time)} expected; the "
-        f"engine waits {span(plan.rollout_timeout)} at most"
+        f"{waves} waves of {plan.at_a_time} at {span(plan.rollout.wave)} each{apart}: {span(plan.rollout.time)} "
+        f"expected; the engine waits {span(plan.rollout_timeout)} at most"
     )
     return RolloutPicture(
         waves=tuple(_waves(model, plan, whole)),

@@ -96,7 +96,14 @@ def test_the_next_version_starts_at_its_minimum_beside_the_present_one() -> None
 
 @pytest.mark.parametrize(
     ("replicas", "surge", "seconds"),
-    [(3, 1, 210), (20, 1, 1400), (20, "25%", 280), (800, 1, 56000), (800, "25%", 280)],
+    [
+        (3, 1, 210),
+        (20, 1, 1400),
+        (20, "25%", 280),
+        (800, 1, 56000),
+        (800, "25%", 300),  # 20 s to delete and create 200 pods
+        (800, "100%", 110),  # 40 s to create them
+    ],
 )
 def test_a_rollout_takes_its_waves_of_cold_start_and_readiness(replicas: int, surge: object, seconds: int) -> None:
     model = plan(
@@ -104,6 +111,18 @@ def test_a_rollout_takes_its_waves_of_cold_start_and_readiness(replicas: int, su
         ("models.digits.rollout", {"maxSurge": surge}),
     ).models["digits"]
     assert model.rollout.time.seconds == seconds
+
+
+@pytest.mark.parametrize(
+    ("replicas", "cold_start", "min_ready"),
+    [(1, None, 0), (2, None, 10), (2, "10s", 10), (2, "4s", 13), (2, "21s", 5), (2, "30s", 0), (2, "10m", 0)],
+)
+def test_a_new_version_is_not_ready_before_the_autoscaler_has_asked_for_its_replicas(
+    replicas: int, cold_start: str | None, min_ready: int
+) -> None:
+    bounds = ("models.digits.autoscaling", {"minReplicas": replicas, "maxReplicas": 9})
+    stated = [("models.digits.coldStart", cold_start)] if cold_start else []
+    assert plan(bounds, *stated).models["digits"].min_ready.seconds == min_ready
 
 
 def test_without_a_surge_a_wave_begins_with_the_drain_and_needs_no_more_room_than_the_next_version() -> None:

@@ -283,6 +283,21 @@ def test_a_rollout_longer_than_ci_waits_is_a_warning_with_the_time() -> None:
     assert found(*fleet, ("models.digits.rollout", {"maxSurge": 2})) != ()
 
 
+def test_the_advised_surge_leaves_time_to_delete_and_create_the_pods() -> None:
+    fleet = (
+        ROOMY,
+        ("models.digits.autoscaling", {"minReplicas": 3, "maxReplicas": 100}),
+        ("models.digits.startup", "2h"),
+        ("models.digits.coldStart", "1h"),
+    )
+    assert only("rollout-time", *fleet).fix == "raise maxSurge to 20"
+    assert found(*fleet, ("models.digits.rollout", {"maxSurge": 20})) == ()
+    seventeen = only("rollout-time", *fleet, ("models.digits.rollout", {"maxSurge": 17}))
+    assert "6 waves x (coldStart 1h + 0s minReadySeconds) + 1s to delete and create 17 pods = 6h1s > 6h" in (
+        seventeen.message
+    )
+
+
 def test_a_rollout_just_as_long_as_ci_waits_passes() -> None:
     assert found(ROOMY, ("models.digits.autoscaling.maxReplicas", 360)) == ()  # a minute each
     assert found(ROOMY, ("models.digits.autoscaling.maxReplicas", 361)) != ()
