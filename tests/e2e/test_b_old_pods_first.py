@@ -37,6 +37,7 @@ def served(memory: str, **rollout: int) -> dict[str, Any]:
     model |= {
         "autoscaling": {"minReplicas": REPLICAS, "maxReplicas": REPLICAS},
         "expose": {"gateway": gateway},
+        "coldStart": "30s",  # a ready server counts at once, without minReadySeconds
         "requestTimeout": "2s",
         "drain": {"propagation": "2s"},
         "batching": {"maxBatchSize": 4},
