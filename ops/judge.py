@@ -10,8 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar, cast
 
+from pydantic import ValidationError
 from rich.console import Console
 
+from infra.plan import weight_steps
+from infra.settings import ModelSettings
 from infra.settings.units import Duration
 from ops import promotion
 from ops.judging.gathering import Intervals, LabelledSet, answers, examples_of, intervals_of, test_parts
@@ -30,8 +33,9 @@ _DESCRIPTION: Final = """Compares two versions of a served model, and edits the 
 
 With a canary in the stack file (models.MODEL.tracks.canary) it is compared with the stable version: on failures and
 latency of its requests, and on its answers to labelled examples. The verdict is promote (stable names the canary's
-version), roll back (the canary goes) or hold (nothing is written). Addresses are those of the versions' own servers,
-not of what shares the requests between them; several servers of a version have an address each.
+version), roll back (the canary goes) or hold (nothing is written). Where the model states its load, a promotion goes
+in steps of the weight that ready replicas carry, each with a verdict of its own. Addresses are those of the versions'
+own servers, not of what shares the requests between them; several servers of a version have an address each.
 
   --incoming, --stable   asked for answers, and for their metrics every --every, until a verdict or for --for
   --prometheus           asked for the metrics of the last --for instead; --selector says how a version's are found
@@ -143,7 +147,9 @@ def run(options: argparse.Namespace) -> int:
         if canary is None:
             promotion.go_back(file, model, duel.stable)
         elif verdict.ruling is Ruling.PROMOTE or canary == before:
-            promotion.promote(file, model)
+            weight = promotion.promote(file, model, _steps(file, model))
+            if weight is not None:
+                sys.stdout.write(f"  - weight {weight} is what its replicas carry; judge it there for the next step\n")
         else:
             promotion.roll_back(file, model)
         sys.stdout.write(f"{file.diff()}\n")
@@ -154,6 +160,18 @@ def run(options: argparse.Namespace) -> int:
             if update is not None:
                 update.run(file.path)
     return 0
+
+
+def _steps(file: StackFile, model: str) -> tuple[int, ...]:
+    """Weights by which the replicas that are ready carry all requests; none where the model states no load.
+
+    Words that are no model are what an update of the file refuses.
+    """
+    try:
+        settings = ModelSettings.model_validate(file.get(("config", "tfk8s:models", model)))
+    except ValidationError:
+        return ()
+    return weight_steps(settings, 100)
 
 
 def _update(options: argparse.Namespace) -> Update | None:

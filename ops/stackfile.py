@@ -87,18 +87,18 @@ class StackFile:
         if span is None:
             msg = f"{self.path}: there is no single value at {'.'.join(keys[1:])}"
             raise CommandError(msg)
-        spellings = (str(value),) if isinstance(value, int) else _spellings(value, before[span.start])
+        spellings = _spellings(value, before[span.start])
         texts = (before[: span.start] + spelling + before[span.end :] for spelling in spellings)
         if not self._take(keys, value, texts):
             msg = f"{self.path}:{span.line}: {'.'.join(keys[1:])} cannot be replaced by itself; edit it by hand"
             raise CommandError(msg)
 
-    def add(self, keys: KeyPath, value: str, *, after: str) -> None:
+    def add(self, keys: KeyPath, value: str | int, *, after: str) -> None:
         """Puts a new key behind another one of its mapping, in the style the mapping has.
 
         Args:
             keys: Where the value will stand; nothing may stand there yet.
-            value: A string.
+            value: A string or a whole number.
             after: The key in front of it; its value is a single one.
 
         Raises:
@@ -202,8 +202,10 @@ def _without_pair(text: str, pair: Pair) -> str:
     return text[: pair.start if pair.before is None else pair.before] + text[pair.end :]
 
 
-def _spellings(value: str, first: str) -> Iterable[str]:
-    """Ways to write a string, the one used so far first; `first` is the first character of what stands there."""
+def _spellings(value: str | int, first: str) -> Iterable[str]:
+    """Ways to write a value, the one used so far first; `first` is the first character of what stands there."""
+    if isinstance(value, int):
+        return (str(value),)
     single = "'" + value.replace("'", "''") + "'"
     double = json.dumps(value, ensure_ascii=False)
     match first:

@@ -10,6 +10,13 @@ from ops import judge as judge_verb
 from tests.unit.ops.judged import EXAMPLES, TEXT, Version, network, no_time
 
 WITHOUT_CANARY = TEXT.replace(", weight: 90}, canary: {version: 8, weight: 10}", "}")
+LOADED = f"""{TEXT}\
+      tenant: ml
+      resources: {{cpu: 1, memory: 1Gi}}
+      load: {{requestsPerSecond: 300, perReplica: 50}}
+      autoscaling: {{minReplicas: 3, maxReplicas: 20}}
+      expose: {{gateway: {{className: traefik}}}}
+"""
 SERVERS = ("--incoming", "http://v8:8501", "--stable", "http://v7:8501/")
 
 
@@ -44,6 +51,20 @@ def test_a_good_canary_becomes_stable_in_a_diff_of_one_line(
     assert said.count("test part of version") == 1, "both have the same test part"
     assert tracks(place) == "tracks: {stable: {version: 8}} # read by the post office"
     assert (place / "stack.yaml").read_text().startswith(TEXT[: TEXT.index("tracks")])
+
+
+def test_with_a_stated_load_a_good_canary_grows_in_steps_that_its_replicas_carry(
+    place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (place / "stack.yaml").write_text(LOADED)
+    for left, said in (
+        ("{stable: {version: 7, weight: 50}, canary: {version: 8, weight: 50}}", "weight 50 is what its replicas"),
+        ("{stable: {version: 7, weight: 34}, canary: {version: 8, weight: 66}}", "weight 66 is what its replicas"),
+        ("{stable: {version: 8}}", "digits: promote version 8"),
+    ):
+        assert run(place, monkeypatch, Version(8), Version(7), *SERVERS) == 0
+        assert said in capsys.readouterr().out
+        assert tracks(place) == f"tracks: {left} # read by the post office"
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,30 @@ def test_a_promotion_in_flow_style_is_a_diff_of_one_line() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("canary", "weight", "left"),
+    [
+        (", weight: 10", 50, "{stable: {version: 7, weight: 50}, canary: {version: 8, weight: 50}}"),
+        ("", 50, "{stable: {version: 7, weight: 50}, canary: {version: 8, weight: 50}}"),
+        (", weight: 50", 66, "{stable: {version: 7, weight: 34}, canary: {version: 8, weight: 66}}"),
+        (", weight: 60", 66, "{stable: {version: 7, weight: 34}, canary: {version: 8, weight: 66}}"),
+        (", weight: 66", None, "{stable: {version: 8}}"),
+    ],
+)
+def test_the_weight_grows_to_the_next_step_and_the_last_one_is_stable(
+    canary: str, weight: int | None, left: str
+) -> None:
+    file = stack(FLOW.replace(", weight: 10", canary))
+    assert promote(file, "digits", (50, 66, 100)) == weight
+    assert edited(file)[1:] == [f"+      tracks: {left} # since Monday"]
+
+
+def test_a_track_that_states_no_weight_gets_one_behind_its_version() -> None:
+    file = stack(BLOCK.replace("          weight: 90\n", "").replace("          weight: 10\n", ""))
+    promote(file, "digits", (50, 100))
+    assert edited(file) == ["+          weight: 50", "+          weight: 50"]
+
+
 def test_a_rollback_in_flow_style_is_a_diff_of_one_line() -> None:
     file = stack(FLOW)
     roll_back(file, "digits")
