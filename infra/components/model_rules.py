@@ -144,12 +144,14 @@ def _of_traefik(model: ModelSettings, name: str, version: int) -> Iterator[str]:
     """Traefik counts at a service only what it can send somewhere; without servers, its router's 503 are what there is.
 
     Its Gateway API provider names a service `httproute-<route>-…-svc-<namespace>-<service>-<number>` (seen with 3.7),
-    and earlier `<namespace>-<service>-<port>` (pkg/provider/kubernetes/gateway/httproute.go).
+    and earlier `<namespace>-<service>-<port>`; that of a router `httproute-<namespace>-<route>-gw-…-wrr`, and before
+    3.2 `<namespace>-<route>-…-wrr` (pkg/provider/kubernetes/gateway/httproute.go).
     """
     service = f"(httproute-.+-svc-)?{model.tenant}-{name}-v{version}-(http-)?[0-9]+@kubernetesgateway"
     yield f'traefik_service_requests_total{{service=~"{service}"}}'
     if model.autoscaling.min_replicas == 0:
-        route = f"(httproute-)?{model.tenant}-{name}-.+-wrr@kubernetesgateway"
+        # No `.+` where a name may go on: the 503 of digits-large must not wake digits.
+        route = f"(httproute-{model.tenant}-{name}-gw|{model.tenant}-{name})-.+-wrr@kubernetesgateway"
         yield f'traefik_router_requests_total{{code="503", service=~"{route}"}}'
 
 
