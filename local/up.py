@@ -17,6 +17,7 @@ from rich.table import Table
 from contract.store import verify, version_dir
 from infra.checks import require_valid
 from infra.overrides import stack_file_words
+from infra.reader import until_answered
 from local import engine, paths, processes, tools
 from local.cluster import lifecycle, namespace
 from local.images import build_base_images
@@ -121,7 +122,8 @@ def _predict(url: str) -> Prediction:
     deadline = time.monotonic() + _PREDICT_SECONDS
     while True:
         try:
-            answer = httpx.post(url, json={"instances": [pixels]}, timeout=10)
+            # A model without pods is woken by the question.
+            answer = until_answered(lambda: httpx.post(url, json={"instances": [pixels]}, timeout=10))
             break
         except httpx.TransportError as error:
             if time.monotonic() > deadline:

@@ -23,6 +23,9 @@ _RATE: Final = "20s"
 _WATCHED: Final = 'max(max_over_time(up{job="gateway"}[10s] offset 15s)) == 1'
 """The gateway was looked at successfully when the 20 s began, one missed look allowed."""
 
+_LEAST: Final = 0.001
+"""Requests a second that keep one replica: the least that autoscalers are told."""
+
 _COUNT: Final = "tensorflow_serving_request_count"
 _LATENCY: Final = "tensorflow_serving_request_latency"
 """TensorFlow Serving's own (servables/tensorflow/util.cc), without their colons; latencies are microseconds, of
@@ -135,28 +138,33 @@ def _arriving(models: Mapping[str, ModelSettings], gateway: MonitoredGateway) ->
             continue
         for _, track in model.tracks.named():
             labels = {"namespace": model.tenant, "model": name, "version": str(track.version)}
-            counters = _of_traefik if gateway.traefik is not None else _of_istio
-            rates = " or ".join(f"rate({counter}[{_RATE}])" for counter in counters(model, name, track.version))
-            yield {"record": REQUESTS, "expr": f"sum({rates}) and on () ({_WATCHED})", "labels": labels}
+            counted = _by_traefik if gateway.traefik is not None else _by_istio
+            expr = f"{counted(model, name, track.version)} and on () ({_WATCHED})"
+            yield {"record": REQUESTS, "expr": expr, "labels": labels}
 
 
-def _of_traefik(model: ModelSettings, name: str, version: int) -> Iterator[str]:
+def _by_traefik(model: ModelSettings, name: str, version: int) -> str:
     """Traefik counts at a service only what it can send somewhere; without servers, its router's 503 are what there is.
 
     Its Gateway API provider names a service `httproute-<route>-…-svc-<namespace>-<service>-<number>` (seen with 3.7),
-    and earlier `<namespace>-<service>-<port>` (pkg/provider/kubernetes/gateway/httproute.go).
+    and earlier `<namespace>-<service>-<port>`; that of a router `httproute-<namespace>-<route>-gw-…-wrr`, and before
+    3.2 `<namespace>-<route>-…-wrr` (pkg/provider/kubernetes/gateway/httproute.go).
     """
     service = f"(httproute-.+-svc-)?{model.tenant}-{name}-v{version}-(http-)?[0-9]+@kubernetesgateway"
-    yield f'traefik_service_requests_total{{service=~"{service}"}}'
-    if model.autoscaling.min_replicas == 0:
-        route = f"(httproute-)?{model.tenant}-{name}-.+-wrr@kubernetesgateway"
-        yield f'traefik_router_requests_total{{code="503", service=~"{route}"}}'
+    answered = f'rate(traefik_service_requests_total{{service=~"{service}"}}[{_RATE}])'
+    if model.autoscaling.min_replicas > 0:
+        return f"sum({answered})"
+    # No `.+` where a name may go on: the 503 of digits-large must not wake digits.
+    route = f'service=~"(httproute-{model.tenant}-{name}-gw|{model.tenant}-{name})-.+-wrr@kubernetesgateway"'
+    every = f'sum({answered} or rate(traefik_router_requests_total{{code="503", {route}}}[{_RATE}]))'
+    # A router that is not counted, as none is unless Traefik is told, could not wake it: then the last replica stays.
+    return f"({every} and count(traefik_router_requests_total{{{route}}}) or clamp_min({every}, {_LEAST}))"
 
 
-def _of_istio(model: ModelSettings, name: str, version: int) -> Iterator[str]:
+def _by_istio(model: ModelSettings, name: str, version: int) -> str:
     """The gateway's own proxies report as source (https://istio.io/latest/docs/reference/config/metrics/)."""
     where = f'destination_service_namespace="{model.tenant}", destination_service_name="{name}-v{version}"'
-    yield f'istio_requests_total{{reporter="source", {where}}}'
+    return f'sum(rate(istio_requests_total{{reporter="source", {where}}}[{_RATE}]))'
 
 
 def _alert(

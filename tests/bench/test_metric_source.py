@@ -1,20 +1,22 @@
 """What autoscalers count by is gone at the peak, comes back, and the load grows tenfold in a second.
 
-A real Prometheus and the adapter on the embedded cluster; takes about a quarter of an hour.
+A real Prometheus and the adapter on the embedded cluster; takes about half an hour.
 """
 
 import copy
+import subprocess
+import sys
 import time
 from collections import Counter
-from collections.abc import Generator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from infra.settings.monitoring import NAMESPACE
-from local.cluster import credentials
+from local.cluster import adapter, credentials, supervisor
 from local.cluster.api import connect
 from tests.e2e.counted import asked, prometheus
 from tests.e2e.platform import Platform, make, until
@@ -68,6 +70,30 @@ def without_prometheus(platform: Platform) -> Generator[None]:
         until("Prometheus runs", 60, lambda: platform.pods(NAMESPACE))
 
 
+@contextmanager
+def without_adapter(platform: Platform) -> Generator[None]:
+    """Its process is ended, and not started again before the block ends."""
+
+    def tell(word: str) -> None:
+        told = [sys.executable, "-m", "supervisor.supervisorctl", "-s", f"unix://{supervisor.SOCKET}", word]
+        subprocess.run([*told, adapter.NAME], check=True)
+
+    def answers() -> bool:
+        with connect(credentials.ADMIN) as client:
+            return adapter.available(client)
+
+    tell("stop")
+    try:
+        until("the API server knows that nobody answers", 60, lambda: not answers())
+        yield
+    finally:
+        tell("start")
+        until("the adapter answers", 60, answers)
+
+
+Away = Callable[[Platform], AbstractContextManager[None]]
+
+
 def scaling_active(platform: Platform) -> str:
     """Whether the autoscaler can compute what it wants, in its own words."""
     conditions: list[Any] = platform.get(HPA)["status"]["conditions"]
@@ -113,16 +139,19 @@ def test_ten_times_the_load_in_a_second_fails_nothing(platform: Platform, tmp_pa
     assert {status.split()[0] for status in statuses(more)} <= {"200", TIMED_OUT}
 
 
-def test_a_prometheus_gone_at_the_peak_takes_no_replica_and_scaling_goes_on_when_it_is_back(
-    platform: Platform, tmp_path: Path
+@pytest.mark.parametrize(
+    "away", [pytest.param(without_prometheus, id="prometheus"), pytest.param(without_adapter, id="adapter")]
+)
+def test_a_source_gone_at_the_peak_takes_no_replica_and_scaling_goes_on_when_it_is_back(
+    platform: Platform, tmp_path: Path, away: Away
 ) -> None:
     expected = [probabilities()]
     with Load(tmp_path, "peak", PEAK, expected) as peak:
         until("the peak's replicas", 900, lambda: platform.replicas() == ready(platform) == 4)
         time.sleep(30)
-        with without_prometheus(platform):
+        with away(platform):
             stays(platform, 4, AWAY_SECONDS)
-            print(f"\nPrometheus away: 4 replicas for {AWAY_SECONDS} s; ScalingActive {scaling_active(platform)}")
+            print(f"\n{away.__name__}: 4 replicas for {AWAY_SECONDS} s; ScalingActive {scaling_active(platform)}")
         stays(platform, 4, FRESH_SECONDS)
         print(f"back: 4 replicas for {FRESH_SECONDS} s more; ScalingActive {scaling_active(platform)}")
         said = rates(platform, FRESH_SECONDS)

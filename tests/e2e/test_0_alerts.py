@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from infra.components.model_rules import groups
 from infra.components.scrape import configuration
 from infra.settings import parse
@@ -16,14 +18,14 @@ GATEWAY = {"traefik": {"namespace": "traefik", "service": "metrics", "port": 910
 SERVER = 'tensorflow_serving_request_count{namespace="serve", model="digits", version="3", pod="a", status="%s"}'
 VERSION = {"namespace": "serve", "model": "digits", "version": "3"}
 SELECTOR = 'namespace="serve", model="digits", version="3"'
-IN_TRAEFIK = (
-    "httproute-serve-digits-gw-serve-traefik-ep-web-0-62cb7d4dda775a6ff3ba-svc-serve-digits-%s-0@kubernetesgateway"
-)
+ROUTER = "httproute-serve-digits-gw-serve-traefik-ep-web-0-62cb7d4dda775a6ff3ba"
+IN_TRAEFIK = f"{ROUTER}-svc-serve-digits-%s-0@kubernetesgateway"
 """As Traefik 3.7.15 says it."""
 
 RATE = f"tfk8s_model_requests_per_second{{{SELECTOR}}}"
 WATCHED = 'up{job="gateway", instance="a"}'
 COUNTED = f'traefik_service_requests_total{{service="{IN_TRAEFIK}", code="200", pod="%s"}}'
+ROUTED = f'traefik_router_requests_total{{service="{ROUTER}-wrr@kubernetesgateway", code="%s"}}'
 BURNING = [
     {
         "exp_labels": {**VERSION, "severity": severity, "window": window},
@@ -132,12 +134,61 @@ PLAYED: Mapping[str, Any] = {
 """Series as they would be scraped, and what has to follow."""
 
 
-def test_promtool_takes_configuration_and_rules_and_the_alerts_go_off_when_they_should(tmp_path: Path) -> None:
+FROM_NOBODY: Mapping[str, Any] = {
+    "rule_files": ["rules.yml"],
+    "evaluation_interval": "5s",
+    "tests": [
+        {
+            "name": "what finds no server counts at its router, and nothing that asks is 0",
+            "interval": "5s",
+            "input_series": [
+                {"series": WATCHED, "values": "1x72"},
+                {"series": COUNTED % ("v3", "a"), "values": "5x72"},
+                {"series": ROUTED % "200", "values": "5x72"},
+                {"series": ROUTED % "503", "values": "0x24 0+10x48"},
+            ],
+            "promql_expr_test": [
+                {
+                    "expr": "tfk8s_model_requests_per_second",
+                    "eval_time": at,
+                    "exp_samples": [{"labels": RATE, "value": value}],
+                }
+                for at, value in (("1m", 0), ("5m", 2))
+            ],
+        },
+        {
+            "name": "a Traefik that counts no routers could not wake it, so it keeps a replica",
+            "interval": "5s",
+            "input_series": [
+                {"series": WATCHED, "values": "1x72"},
+                {"series": COUNTED % ("v3", "a"), "values": "5x24 5+50x48"},
+            ],
+            "promql_expr_test": [
+                {
+                    "expr": "tfk8s_model_requests_per_second",
+                    "eval_time": at,
+                    "exp_samples": [{"labels": RATE, "value": value}],
+                }
+                for at, value in (("1m", 0.001), ("5m", 10))
+            ],
+        },
+    ],
+}
+"""Of a model that may have no servers."""
+
+
+@pytest.mark.parametrize(("least", "played"), [(1, PLAYED), (0, FROM_NOBODY)])
+def test_promtool_takes_configuration_and_rules_and_the_alerts_go_off_when_they_should(
+    tmp_path: Path, least: int, played: Mapping[str, Any]
+) -> None:
     if missing := packages.missing(packages.PROMETHEUS):
         packages.install(missing, print)
     settings = parse(
         changed(
-            ("models.digits.autoscaling", {"maxReplicas": 3, "targets": {"requestsPerSecond": 35}}),
+            (
+                "models.digits.autoscaling",
+                {"minReplicas": least, "maxReplicas": 3, "targets": {"requestsPerSecond": 35}},
+            ),
             ("monitoring", {"gateway": GATEWAY, "objectives": {"latency": "1s"}}),
         )
     ).settings
@@ -148,7 +199,7 @@ def test_promtool_takes_configuration_and_rules_and_the_alerts_go_off_when_they_
     # Debian's is built without Kubernetes.
     del asked["scrape_configs"][0]["kubernetes_sd_configs"]
     (tmp_path / "prometheus.yml").write_text(json.dumps(asked))
-    (tmp_path / "test.yml").write_text(json.dumps(PLAYED))
+    (tmp_path / "test.yml").write_text(json.dumps(played))
     for command in (["check", "config", "prometheus.yml"], ["test", "rules", "test.yml"]):
         done = subprocess.run(
             ["promtool", *command], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=30
