@@ -218,6 +218,7 @@ def test_a_stable_version_that_degrades_gives_way_to_the_one_before(
         until("the degraded version is gone", 60, lambda: not stack.pods(WRONG))
     print(f"{len(sent.answers)} requests")
     assert f"digits: roll back version {WRONG}, compared with version {STABLE}\n  - It has degraded, right on 8" in said
+    assert "; the version before is better. Answers on the set feedback.jsonl: " in said
     assert stack.file.read_text() == alone(STABLE)
     assert stack.pods(STABLE) == [before], "it was there, and takes all requests now"
     assert stack.again() == {"unchanged"}
@@ -235,6 +236,7 @@ def test_what_prometheus_has_read_is_judged_as_well(
     assert f"digits: roll back version {FAILING}, compared with version {STABLE}\n  - Failures: " in said
     assert "Missing: " not in said
     assert stack.file.read_text() == alone(STABLE, MONITORED)
+    assert stack.again() == {"unchanged"}
 
 
 def test_a_good_canary_is_promoted(stack: Stack, expected: list[Probabilities], tmp_path: Path) -> None:
