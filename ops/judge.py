@@ -20,7 +20,7 @@ from ops import promotion
 from ops.judging.gathering import Intervals, LabelledSet, answers, examples_of, intervals_of, test_parts
 from ops.judging.samples import SourceError
 from ops.judging.sources import Prometheus, Servers
-from ops.judging.update import Update, file_to_edit
+from ops.judging.update import Update, file_to_edit, usual
 from ops.problem import CommandError
 from ops.stackfile import StackFile
 from ops.verb import Verbs, add_stack_parser
@@ -155,7 +155,7 @@ def run(options: argparse.Namespace) -> int:
         sys.stdout.write(f"{file.diff()}\n")
         if not cast("bool", options.dry_run):
             file.write()
-            sys.stdout.write(f"written; `{update or 'pulumi up'}` makes it so\n")
+            sys.stdout.write(f"written; `{update or usual(stack)}` makes it so\n")
             sys.stdout.flush()  # before what the update prints
             if update is not None:
                 update.run(file.path)

@@ -44,6 +44,11 @@ def file_to_edit(stack: str, given: Path | None, environment: Mapping[str, str])
     return overrides.file
 
 
+def usual(stack: str) -> str:
+    """How one brings a stack to what its file says."""
+    return "make up" if stack == EMBEDDED else "pulumi up"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Update:
     """A command that deploys a stack."""

@@ -103,7 +103,7 @@ def _degraded(own: Answers, newer: Answers, settings: JudgeSettings, *, sets: in
         return Finding(says=Says.OPEN, sentence=f"It has not degraded on the {newer.name}: {accuracy}.")
     if found.says is Says.HARM:
         return Finding(
-            says=Says.HARM, sentence=f"It has degraded, {accuracy}; the version before has less. {found.sentence}"
+            says=Says.HARM, sentence=f"It has degraded, {accuracy}; the version before is better. {found.sentence}"
         )
     return Finding(
         says=Says.OPEN,

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from digit_pad.feedback import Feedback
 
 from local import paths
 from tests.bench.duel import Faults
@@ -20,6 +21,7 @@ from tests.bench.versions import publish_faulty
 from tests.e2e.counted import prometheus
 from tests.e2e.platform import Platform, make, until, words
 from tests.evidence.load import Load, probabilities
+from training import data
 
 PER_SECOND = 100
 MOST_SECONDS = 180
@@ -30,7 +32,11 @@ STABLE, GOOD = 1, 2
 SEEDS = {STABLE: 2, GOOD: 1}
 """4 and 2 of the 263 digits wrong. The other way round a loss of 3 % is not excluded, and it holds."""
 
-FAULTY = {3: Faults(wrong=0.05), 4: Faults(times_slower=3), 5: Faults(errors=0.01)}
+WRONG, FAILING = 3, 5
+FAULTY = {WRONG: Faults(wrong=0.05), 4: Faults(times_slower=3), FAILING: Faults(errors=0.01)}
+DRAWN = 100
+"""Digits of the test part that are drawn again, the last ones: all that the version with wrong ones loses are there."""
+
 STACK = f"""\
 # the embedded stack, with its model behind the gateway
 config:
@@ -85,17 +91,22 @@ class Stack:
         pods = self.platform.pods().items()
         return [f"http://{pod['status']['podIP']}:8501" for name, pod in pods if name.startswith(f"digits-v{version}-")]
 
-    def judge(self, canary: int, most: str, *more: str) -> tuple[str, float, float]:
-        """What the verb prints, and the seconds until its verdict is written and until it is deployed."""
+    def judge_canary(self, canary: int, *more: str, status: int = 0) -> tuple[str, float, float]:
+        """As `judge`, of a canary beside the stable version."""
         [incoming], [stable] = self.pods(canary), self.pods(STABLE)
-        command = [TFK8S, "judge", "local", "digits", "--apply", "--incoming", incoming, "--stable", stable]
+        return self.judge("--incoming", incoming, "--stable", stable, *more, status=status)
+
+    def judge(self, *arguments: str, status: int = 0) -> tuple[str, float, float]:
+        """What the verb prints, and the seconds until its verdict is written and until it is deployed."""
+        command = [TFK8S, "judge", "local", "digits", "--apply", "--store", paths.STORE]
         started = time.monotonic()
         said, verdict = "", 0.0
         with subprocess.Popen(
-            [*command, "--store", paths.STORE, "--for", most, *more],
+            [*command, *arguments],
             cwd=paths.ROOT,
             env={**os.environ, **self.environment},
             stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
             text=True,
         ) as running:
             assert running.stdout
@@ -104,8 +115,8 @@ class Stack:
                 if line.startswith("written;"):
                     verdict = time.monotonic() - started
         applied = time.monotonic() - started
-        print(f"\nverdict after {verdict:.1f} s, deployed after {applied:.1f} s\n{said}")
-        assert running.returncode == 0
+        print(f"\nverdict after {verdict:.1f} s, ended after {applied:.1f} s\n{said}")
+        assert running.returncode == status
         return said, verdict, applied
 
 
@@ -168,7 +179,7 @@ def test_a_harmful_canary_is_rolled_back_within_three_minutes(
     with Load(tmp_path, "load", PER_SECOND, expected) as load:
         time.sleep(5)
         compared = [latency(address) for served in (version, STABLE) for address in stack.pods(served)]
-        said, _, applied = stack.judge(version, "3m")
+        said, _, applied = stack.judge_canary(version, "--for", "3m")
         until("the canary is gone", 60, lambda: not stack.pods(version))
     print("canary and stable version:", " and ".join(f"{total / count / 1e3:.1f} ms" for total, count in compared))
     failed = [one.failure for one in load.answers if one.failure]
@@ -180,24 +191,58 @@ def test_a_harmful_canary_is_rolled_back_within_three_minutes(
     assert bool(failed) == bool(FAULTY[version].errors), "but for the canary's own errors none fails"
 
 
+def test_what_a_failed_update_leaves_undone_the_next_one_does(stack: Stack) -> None:
+    stack.up(with_canary(WRONG))
+    said, _, _ = stack.judge_canary(WRONG, "--update", "false", status=1)
+    assert f"digits: roll back version {WRONG}, compared with version {STABLE}\n" in said
+    assert "error: the update `false` ended with exit code 1\n    stack.yaml keeps the verdict" in said
+    assert stack.file.read_text() == alone(STABLE)
+    assert len(stack.pods(WRONG)) == 1, "nothing was deployed"
+    assert "deleted" in stack.again()
+    until("the canary is gone", 60, lambda: not stack.pods(WRONG))
+    assert stack.again() == {"unchanged"}
+
+
+def test_a_stable_version_that_degrades_gives_way_to_the_one_before(
+    stack: Stack, expected: list[Probabilities], tmp_path: Path
+) -> None:
+    stack.up(STACK % f"{{stable: {{version: {WRONG}}}, canary: {{version: {STABLE}, weight: 0}}}}")
+    drawings, test = tmp_path / "feedback.jsonl", data.load().test
+    kept = Feedback(drawings)
+    for image, label in zip(test.images[-DRAWN:], test.labels[-DRAWN:], strict=True):
+        kept.keep(image.tolist(), int(label))
+    [now], [before] = stack.pods(WRONG), stack.pods(STABLE)
+    versions = ("--stable", now, "--before", str(STABLE), "--before-url", before)
+    with Load(tmp_path, "load", PER_SECOND, expected) as sent:
+        said, _, _ = stack.judge(*versions, "--feedback", str(drawings))
+        until("the degraded version is gone", 60, lambda: not stack.pods(WRONG))
+    print(f"{len(sent.answers)} requests")
+    assert f"digits: roll back version {WRONG}, compared with version {STABLE}\n  - It has degraded, right on 8" in said
+    assert "; the version before is better. Answers on the set feedback.jsonl: " in said
+    assert stack.file.read_text() == alone(STABLE)
+    assert stack.pods(STABLE) == [before], "it was there, and takes all requests now"
+    assert stack.again() == {"unchanged"}
+    assert [one.failure for one in sent.answers if one.failure] == []
+
+
 def test_what_prometheus_has_read_is_judged_as_well(
     stack: Stack, expected: list[Probabilities], tmp_path: Path
 ) -> None:
-    [failing] = (version for version, faults in FAULTY.items() if faults.errors)
-    stack.up(with_canary(failing, MONITORED))
+    stack.up(with_canary(FAILING, MONITORED))
     with Load(tmp_path, "load", PER_SECOND, expected):
         time.sleep(READ_SECONDS)
-        source = ("--prometheus", prometheus(stack.platform), "--every", "30s")
-        said, _, _ = stack.judge(failing, f"{READ_SECONDS}s", *source)
-    assert f"digits: roll back version {failing}, compared with version {STABLE}\n  - Failures: " in said
+        source = ("--prometheus", prometheus(stack.platform), "--for", f"{READ_SECONDS}s", "--every", "30s")
+        said, _, _ = stack.judge_canary(FAILING, *source)
+    assert f"digits: roll back version {FAILING}, compared with version {STABLE}\n  - Failures: " in said
     assert "Missing: " not in said
     assert stack.file.read_text() == alone(STABLE, MONITORED)
+    assert stack.again() == {"unchanged"}
 
 
 def test_a_good_canary_is_promoted(stack: Stack, expected: list[Probabilities], tmp_path: Path) -> None:
     stack.up(with_canary(GOOD))
     with Load(tmp_path, "load", PER_SECOND, expected) as load:
-        said, _, _ = stack.judge(GOOD, "10m")
+        said, _, _ = stack.judge_canary(GOOD, "--for", "10m")
         until("the old version is gone", 60, lambda: not stack.pods(STABLE))
     print(f"{len(load.answers)} requests")
     assert f"digits: promote version {GOOD}, compared with version {STABLE}\n" in said

@@ -67,9 +67,10 @@ def test_the_verdict_is_printed_before_the_update_runs(place: Path, monkeypatch:
     assert (place / "seen").read_text().endswith("written; `cp said seen` makes it so\n")
 
 
-def test_without_apply_nothing_is_run(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(place) == 0
-    assert capsys.readouterr().out.endswith("written; `pulumi up` makes it so\n")
+@pytest.mark.parametrize(("stack", "update"), [("prod", "pulumi up"), ("local", "make up")])
+def test_without_apply_nothing_is_run(place: Path, capsys: pytest.CaptureFixture[str], stack: str, update: str) -> None:
+    assert run(place, stack=stack) == 0
+    assert capsys.readouterr().out.endswith(f"written; `{update}` makes it so\n")
 
 
 def test_hold_deploys_nothing(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:

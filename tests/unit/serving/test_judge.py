@@ -162,7 +162,9 @@ def test_identical_versions_are_never_told_apart_by_their_answers() -> None:
 def test_a_stable_version_that_degrades_is_rolled_back_to_a_better_one_before_it() -> None:
     verdict = judge_stable(answers(1, 5), [answers(20, 3, examples=200, grows=True)])
     assert verdict.ruling is Ruling.ROLL_BACK
-    assert verdict.reasons[0].startswith("It has degraded, right on 88 %, on the test part 98.1 %")
+    assert verdict.reasons[0].startswith(
+        "It has degraded, right on 88 %, on the test part 98.1 %; the version before is better. Answers on "
+    )
 
 
 def test_a_stable_version_that_degrades_stays_where_the_one_before_does_no_better() -> None:
