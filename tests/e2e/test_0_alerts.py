@@ -42,6 +42,20 @@ BURNING = [
     )
 ]
 """All of them: what there is of a window counts, and a server that is new has failed so often from the start."""
+
+
+def rates(*expected: tuple[str, float | None]) -> list[dict[str, Any]]:
+    """The rate that autoscalers are told, at some times; None where it is unknown."""
+    return [
+        {
+            "expr": "tfk8s_model_requests_per_second",
+            "eval_time": at,
+            "exp_samples": [] if value is None else [{"labels": RATE, "value": value}],
+        }
+        for at, value in expected
+    ]
+
+
 PLAYED: Mapping[str, Any] = {
     "rule_files": ["rules.yml"],
     "evaluation_interval": "1m",
@@ -89,29 +103,7 @@ PLAYED: Mapping[str, Any] = {
                 {"series": COUNTED % ("v33", "a"), "values": "0+500x72"},
                 {"series": COUNTED % ("v3", "b"), "values": "0+100x12 1200x60"},
             ],
-            "promql_expr_test": [
-                {
-                    "expr": "tfk8s_model_requests_per_second",
-                    "eval_time": "1m",
-                    "exp_samples": [
-                        {
-                            "labels": f"tfk8s_model_requests_per_second{{{SELECTOR}}}",
-                            "value": 30,
-                        }
-                    ],
-                },
-                {
-                    "expr": "tfk8s_model_requests_per_second",
-                    "eval_time": "3m",
-                    "exp_samples": [
-                        {
-                            "labels": f"tfk8s_model_requests_per_second{{{SELECTOR}}}",
-                            "value": 0,
-                        }
-                    ],
-                },
-                {"expr": "tfk8s_model_requests_per_second", "eval_time": "20m", "exp_samples": []},
-            ],
+            "promql_expr_test": rates(("1m", 30), ("3m", 0), ("20m", None)),
         },
         {
             "name": "looked at again from 3m50s on: a rate is unknown until the gateway was watched for 20 s",
@@ -120,14 +112,7 @@ PLAYED: Mapping[str, Any] = {
                 {"series": WATCHED, "values": "1x12 _x33 1x24"},
                 {"series": COUNTED % ("v3", "a"), "values": "0+250x12 _x33 11500+250x24"},
             ],
-            "promql_expr_test": [
-                {
-                    "expr": "tfk8s_model_requests_per_second",
-                    "eval_time": at,
-                    "exp_samples": [] if value is None else [{"labels": RATE, "value": value}],
-                }
-                for at, value in (("1m", 50), ("4m", None), ("5m", 50))
-            ],
+            "promql_expr_test": rates(("1m", 50), ("4m", None), ("5m", 50)),
         },
     ],
 }
@@ -147,14 +132,7 @@ FROM_NOBODY: Mapping[str, Any] = {
                 {"series": ROUTED % "200", "values": "5x72"},
                 {"series": ROUTED % "503", "values": "0x24 0+10x48"},
             ],
-            "promql_expr_test": [
-                {
-                    "expr": "tfk8s_model_requests_per_second",
-                    "eval_time": at,
-                    "exp_samples": [{"labels": RATE, "value": value}],
-                }
-                for at, value in (("1m", 0), ("5m", 2))
-            ],
+            "promql_expr_test": rates(("1m", 0), ("5m", 2)),
         },
         {
             "name": "a Traefik that counts no routers could not wake it, so it keeps a replica",
@@ -163,14 +141,7 @@ FROM_NOBODY: Mapping[str, Any] = {
                 {"series": WATCHED, "values": "1x72"},
                 {"series": COUNTED % ("v3", "a"), "values": "5x24 5+50x48"},
             ],
-            "promql_expr_test": [
-                {
-                    "expr": "tfk8s_model_requests_per_second",
-                    "eval_time": at,
-                    "exp_samples": [{"labels": RATE, "value": value}],
-                }
-                for at, value in (("1m", 0.001), ("5m", 10))
-            ],
+            "promql_expr_test": rates(("1m", 0.001), ("5m", 10)),
         },
     ],
 }
