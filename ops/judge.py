@@ -149,7 +149,9 @@ def run(options: argparse.Namespace) -> int:
         elif verdict.ruling is Ruling.PROMOTE or canary == before:
             weight = promotion.promote(file, model, _steps(file, model))
             if weight is not None:
-                sys.stdout.write(f"  - weight {weight} is what its replicas carry; judge it there for the next step\n")
+                sys.stdout.write(
+                    f"  - weight {weight} first, which version {canary}'s replicas carry; then judge it again\n"
+                )
         else:
             promotion.roll_back(file, model)
         sys.stdout.write(f"{file.diff()}\n")

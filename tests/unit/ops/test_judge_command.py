@@ -58,8 +58,14 @@ def test_with_a_stated_load_a_good_canary_grows_in_steps_that_its_replicas_carry
 ) -> None:
     (place / "stack.yaml").write_text(LOADED)
     for left, said in (
-        ("{stable: {version: 7, weight: 50}, canary: {version: 8, weight: 50}}", "weight 50 is what its replicas"),
-        ("{stable: {version: 7, weight: 34}, canary: {version: 8, weight: 66}}", "weight 66 is what its replicas"),
+        (
+            "{stable: {version: 7, weight: 50}, canary: {version: 8, weight: 50}}",
+            "weight 50 first, which version 8's replicas",
+        ),
+        (
+            "{stable: {version: 7, weight: 34}, canary: {version: 8, weight: 66}}",
+            "weight 66 first, which version 8's replicas",
+        ),
         ("{stable: {version: 8}}", "digits: promote version 8"),
     ):
         assert run(place, monkeypatch, Version(8), Version(7), *SERVERS) == 0
