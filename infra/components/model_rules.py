@@ -150,15 +150,18 @@ def _by_traefik(model: ModelSettings, name: str, version: int) -> str:
     and earlier `<namespace>-<service>-<port>`; that of a router `httproute-<namespace>-<route>-gw-…-wrr`, and before
     3.2 `<namespace>-<route>-…-wrr` (pkg/provider/kubernetes/gateway/httproute.go).
     """
-    service = f"(httproute-.+-svc-)?{model.tenant}-{name}-v{version}-(http-)?[0-9]+@kubernetesgateway"
-    answered = f'rate(traefik_service_requests_total{{service=~"{service}"}}[{_RATE}])'
+    service = f'service=~"(httproute-.+-svc-)?{model.tenant}-{name}-v{version}-(http-)?[0-9]+@kubernetesgateway"'
+    sent = f"sum(rate(traefik_service_requests_total{{{service}}}[{_RATE}]))"
     if model.autoscaling.min_replicas > 0:
-        return f"sum({answered})"
+        return sent
     # No `.+` where a name may go on: the 503 of digits-large must not wake digits.
     route = f'service=~"(httproute-{model.tenant}-{name}-gw|{model.tenant}-{name})-.+-wrr@kubernetesgateway"'
-    every = f'sum({answered} or rate(traefik_router_requests_total{{code="503", {route}}}[{_RATE}]))'
+    # A server's own 503 is among those of the router.
+    answered = f'rate(traefik_service_requests_total{{code!="503", {service}}}[{_RATE}])'
+    unanswered = f'rate(traefik_router_requests_total{{code="503", {route}}}[{_RATE}])'
+    every = f"sum({answered} or {unanswered}) and count(traefik_router_requests_total{{{route}}})"
     # A router that is not counted, as none is unless Traefik is told, could not wake it: then the last replica stays.
-    return f"({every} and count(traefik_router_requests_total{{{route}}}) or clamp_min({every}, {_LEAST}))"
+    return f"({every} or clamp_min({sent}, {_LEAST}))"
 
 
 def _by_istio(model: ModelSettings, name: str, version: int) -> str:

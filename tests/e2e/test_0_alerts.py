@@ -25,6 +25,7 @@ IN_TRAEFIK = f"{ROUTER}-svc-serve-digits-%s-0@kubernetesgateway"
 RATE = f"tfk8s_model_requests_per_second{{{SELECTOR}}}"
 WATCHED = 'up{job="gateway", instance="a"}'
 COUNTED = f'traefik_service_requests_total{{service="{IN_TRAEFIK}", code="200", pod="%s"}}'
+REFUSED = f'traefik_service_requests_total{{service="{IN_TRAEFIK}", code="503", pod="%s"}}'
 ROUTED = f'traefik_router_requests_total{{service="{ROUTER}-wrr@kubernetesgateway", code="%s"}}'
 BURNING = [
     {
@@ -133,6 +134,18 @@ FROM_NOBODY: Mapping[str, Any] = {
                 {"series": ROUTED % "503", "values": "0x24 0+10x48"},
             ],
             "promql_expr_test": rates(("1m", 0), ("5m", 2)),
+        },
+        {
+            "name": "what its own servers refuse counts once, at the router",
+            "interval": "5s",
+            "input_series": [
+                {"series": WATCHED, "values": "1x72"},
+                {"series": COUNTED % ("v3", "a"), "values": "0+50x72"},
+                {"series": REFUSED % ("v3", "a"), "values": "0+10x72"},
+                {"series": ROUTED % "200", "values": "0+50x72"},
+                {"series": ROUTED % "503", "values": "0+10x72"},
+            ],
+            "promql_expr_test": rates(("1m", 12)),
         },
         {
             "name": "a Traefik that counts no routers could not wake it, so it keeps a replica",
